@@ -1,0 +1,31 @@
+"""What is stored: one file an aggregate. Importing this package registers every table."""
+
+from models import (
+    account,
+    applicant,
+    application,
+    audit,
+    catalogue,
+    certificate,
+    decision,
+    exchange,
+    funding,
+    notice,
+    organization,
+    programme,
+)
+
+__all__ = [
+    "account",
+    "applicant",
+    "application",
+    "audit",
+    "catalogue",
+    "certificate",
+    "decision",
+    "exchange",
+    "funding",
+    "notice",
+    "organization",
+    "programme",
+]

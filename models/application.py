@@ -1,0 +1,165 @@
+"""Applications (申报): one case, its judgement and where it stands."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import (
+    Boolean,
+    CheckConstraint,
+    Date,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from models.account import Account
+from models.applicant import Applicant
+from models.base import BigId, Model, N_, UtcDateTime, Versioned
+from models.certificate import SkillCertificate
+from models.organization import Organization
+from models.programme import Programme, Revision, Window
+from models.types import JSON, Sealed
+
+DRAFT, WAITING, RETURNED, REFUSED = "draft", "waiting", "returned", "refused"
+APPROVED, PAID, WITHDRAWN = "approved", "paid", "withdrawn"
+STATES = {
+    DRAFT: N_("Draft"),
+    WAITING: N_("Waiting"),
+    RETURNED: N_("Returned"),
+    REFUSED: N_("Refused"),
+    APPROVED: N_("Approved"),
+    PAID: N_("Paid"),
+    WITHDRAWN: N_("Withdrawn"),
+}
+ELIGIBLE, HELD, INELIGIBLE = "eligible", "held", "ineligible"
+VERDICTS = {
+    ELIGIBLE: N_("Eligible"),
+    HELD: N_("Needs a person"),
+    INELIGIBLE: N_("Not eligible"),
+}
+CARD, BANK = "card", "bank"
+PAYEE_KINDS = {CARD: N_("Member card"), BANK: N_("Bank account")}
+
+
+class Application(Versioned, Model):
+    """One application. ``state`` and ``stage_key`` are written only by ``portal.review``,
+    the verdict columns only by ``portal.policy.judge``, ``paid`` only by ``portal.funding``.
+
+    ``sequence`` is given once, at first complete submission, and decides who came first.
+    ``claim_key`` is what may be claimed once in the family while ``claims`` holds.
+    ``missed`` and ``asked`` list condition keys as ``,key,key,``. ``amount_fen`` is in fen.
+    ``batch_id`` names the decision batch that last moved the case.
+    """
+
+    __tablename__ = "application"
+    __table_args__ = (
+        UniqueConstraint("programme_id", "sequence"),
+        Index(
+            "uq_application_live_claim",
+            "family",
+            "claim_key",
+            unique=True,
+            sqlite_where=text("claims = 1"),
+            postgresql_where=text("claims"),
+        ),
+        Index("ix_application_family_claim", "family", "claim_key"),
+        Index("ix_application_district", "district_id", "id"),
+        Index("ix_application_district_stage", "district_id", "state", "stage_key", "id"),
+        Index("ix_application_organization", "organization_id", "id"),
+        Index("ix_application_state_stage", "state", "stage_key", "id"),
+        Index("ix_application_verdict", "verdict", "id"),
+        Index("ix_application_district_verdict", "district_id", "verdict", "id"),
+        Index("ix_application_tier", "tier_key", "id"),
+        Index("ix_application_programme", "programme_id", "id"),
+        Index("ix_application_revision", "revision_id", "id"),
+        Index("ix_application_submitted", "submitted_on", "id"),
+        Index("ix_application_batch", "batch_id", "id"),
+        CheckConstraint("amount_fen >= 0", name="amount_not_negative"),
+    )
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    row_key: Mapped[str] = mapped_column(String(22), unique=True)
+    number: Mapped[str] = mapped_column(
+        String(40), unique=True, info={"label": N_("Application number")}
+    )
+    programme_id: Mapped[int] = mapped_column(
+        ForeignKey("programme.id"), info={"label": N_("Programme")}
+    )
+    revision_id: Mapped[int] = mapped_column(ForeignKey("revision.id"))
+    window_id: Mapped[int | None] = mapped_column(ForeignKey("window.id"))
+    family: Mapped[str] = mapped_column(String(40))
+    channel: Mapped[str] = mapped_column(String(40), info={"label": N_("Channel")})
+    organization_id: Mapped[int] = mapped_column(
+        ForeignKey("organization.id"), info={"label": N_("Unit")}
+    )
+    district_id: Mapped[int | None] = mapped_column(
+        ForeignKey("organization.id"), info={"label": N_("District or bureau union")}
+    )
+    applicant_id: Mapped[int] = mapped_column(
+        ForeignKey("applicant.id"), index=True, info={"label": N_("Applicant")}
+    )
+    certificate_id: Mapped[int | None] = mapped_column(
+        ForeignKey("skill_certificate.id"), index=True, info={"label": N_("Certificate")}
+    )
+    created_by_id: Mapped[int | None] = mapped_column(ForeignKey("account.id"))
+    submitted_by_id: Mapped[int | None] = mapped_column(ForeignKey("account.id"))
+
+    state: Mapped[str] = mapped_column(
+        String(20), default=DRAFT, info={"label": N_("State"), "choices": STATES}
+    )
+    stage_key: Mapped[str | None] = mapped_column(String(40), info={"label": N_("Stage")})
+    sequence: Mapped[int | None] = mapped_column(Integer)
+    submitted_on: Mapped[date | None] = mapped_column(Date, info={"label": N_("Submitted on")})
+    verdict: Mapped[str | None] = mapped_column(
+        String(12), info={"label": N_("Verdict"), "choices": VERDICTS}
+    )
+    tier_key: Mapped[str | None] = mapped_column(String(40), info={"label": N_("Award tier")})
+    amount_fen: Mapped[int] = mapped_column(
+        BigId, default=0, info={"label": N_("Amount (yuan)"), "widget": "yuan"}
+    )
+    missed: Mapped[str] = mapped_column(String(400), default="", server_default="")
+    asked: Mapped[str] = mapped_column(String(400), default="", server_default="")
+    claim_key: Mapped[str | None] = mapped_column(String(80))
+    claims: Mapped[bool] = mapped_column(Boolean, default=False)
+    batch_id: Mapped[int | None] = mapped_column(ForeignKey("decision_batch.id"))
+
+    fields: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    payee_kind: Mapped[str | None] = mapped_column(
+        String(10), info={"label": N_("Paid to"), "choices": PAYEE_KINDS}
+    )
+    bank_name: Mapped[str | None] = mapped_column(String(60), info={"label": N_("Bank")})
+    account_sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
+    account_index: Mapped[bytes | None] = mapped_column(LargeBinary(32), index=True)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, info={"label": N_("Created")})
+    updated_at: Mapped[datetime] = mapped_column(UtcDateTime, info={"label": N_("Updated")})
+
+    account = Sealed("account")
+    programme: Mapped[Programme] = relationship()
+    revision: Mapped[Revision] = relationship()
+    window: Mapped[Window | None] = relationship()
+    organization: Mapped[Organization] = relationship(foreign_keys=[organization_id])
+    district: Mapped[Organization | None] = relationship(foreign_keys=[district_id])
+    applicant: Mapped[Applicant] = relationship()
+    certificate: Mapped[SkillCertificate | None] = relationship()
+    created_by: Mapped[Account | None] = relationship(foreign_keys=[created_by_id])
+
+    def __str__(self) -> str:
+        return self.number
+
+
+class SurveyAnswer(Model):
+    """The survey printed under the form (S26 附件): kept apart, aggregated only, never reviewed."""
+
+    __tablename__ = "survey_answer"
+
+    application_id: Mapped[int] = mapped_column(
+        ForeignKey("application.id"), primary_key=True
+    )
+    answers: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)

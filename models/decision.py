@@ -1,0 +1,117 @@
+"""Decisions are rows, made in sets: the frozen set, the batch, the rows, the overrides."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ForeignKey, Index, Integer, String, Text
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from models.account import Account
+from models.base import BigId, Model, N_, UtcDateTime
+from models.types import JSON
+
+SUBMIT, PASS, RETURN, REJECT, WITHDRAW = "submit", "pass", "return", "reject", "withdraw"
+OUTCOMES = {
+    SUBMIT: N_("Submitted"),
+    PASS: N_("Passed"),
+    RETURN: N_("Returned for correction"),
+    REJECT: N_("Not funded"),
+    WITHDRAW: N_("Withdrawn"),
+}
+
+
+class Selection(Model):
+    """A set of applications frozen at the server when somebody chose it.
+
+    ``outcome`` is the action it was chosen for; ``query`` the list filter, nothing personal.
+    """
+
+    __tablename__ = "selection"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    row_key: Mapped[str] = mapped_column(String(22), unique=True)
+    account_id: Mapped[int] = mapped_column(ForeignKey("account.id"), index=True)
+    outcome: Mapped[str] = mapped_column(String(20))
+    query: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class SelectionItem(Model):
+    """One chosen application with the version that was seen; ``outcome`` and ``reason`` after."""
+
+    __tablename__ = "selection_item"
+
+    selection_id: Mapped[int] = mapped_column(ForeignKey("selection.id"), primary_key=True)
+    application_id: Mapped[int] = mapped_column(
+        ForeignKey("application.id"), primary_key=True, index=True
+    )
+    version: Mapped[int] = mapped_column(Integer)
+
+
+class DecisionBatch(Model):
+    """One act of deciding, for one case or ten thousand. ``skipped`` maps a reason to its count."""
+
+    __tablename__ = "decision_batch"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    selection_id: Mapped[int | None] = mapped_column(ForeignKey("selection.id"))
+    account_id: Mapped[int | None] = mapped_column(ForeignKey("account.id"), index=True)
+    outcome: Mapped[str] = mapped_column(String(20), info={"label": N_("Outcome")})
+    reason: Mapped[str] = mapped_column(Text, default="", info={"label": N_("Reason")})
+    decided: Mapped[int] = mapped_column(Integer, default=0, info={"label": N_("Decided")})
+    skipped: Mapped[dict[str, int]] = mapped_column(JSON, default=dict)
+    decided_at: Mapped[datetime] = mapped_column(UtcDateTime, info={"label": N_("Decided at")})
+
+    account: Mapped[Account | None] = relationship()
+
+
+class Decision(Model):
+    """One decision on one case. Never edited or deleted: triggers refuse it.
+
+    ``from_stage``/``to_stage`` and ``to_state`` say where the case stood and stands after;
+    ``version`` is the application's version after it; verdict, tier and amount are as seen.
+    """
+
+    __tablename__ = "decision"
+    __table_args__ = (Index("ix_decision_application", "application_id", "id"),)
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    application_id: Mapped[int] = mapped_column(ForeignKey("application.id"))
+    batch_id: Mapped[int] = mapped_column(ForeignKey("decision_batch.id"), index=True)
+    account_id: Mapped[int | None] = mapped_column(ForeignKey("account.id"))
+    outcome: Mapped[str] = mapped_column(String(20), info={"label": N_("Outcome")})
+    from_stage: Mapped[str | None] = mapped_column(String(40))
+    to_stage: Mapped[str | None] = mapped_column(String(40))
+    to_state: Mapped[str] = mapped_column(String(20))
+    reason: Mapped[str] = mapped_column(Text, default="", info={"label": N_("Reason")})
+    version: Mapped[int] = mapped_column(Integer)
+    revision_id: Mapped[int] = mapped_column(ForeignKey("revision.id"))
+    verdict: Mapped[str | None] = mapped_column(String(12))
+    tier_key: Mapped[str | None] = mapped_column(String(40))
+    amount_fen: Mapped[int] = mapped_column(BigId, default=0)
+    decided_at: Mapped[datetime] = mapped_column(UtcDateTime, info={"label": N_("Decided at")})
+
+    account: Mapped[Account | None] = relationship()
+    batch: Mapped[DecisionBatch] = relationship()
+
+
+class Override(Model):
+    """A person passed a condition that asks, with a reason; void once the case is edited."""
+
+    __tablename__ = "override"
+    __table_args__ = (Index("ix_override_application", "application_id", "condition_key"),)
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    application_id: Mapped[int] = mapped_column(ForeignKey("application.id"))
+    condition_key: Mapped[str] = mapped_column(String(40))
+    revision_id: Mapped[int] = mapped_column(ForeignKey("revision.id"))
+    batch_id: Mapped[int] = mapped_column(ForeignKey("decision_batch.id"))
+    account_id: Mapped[int | None] = mapped_column(ForeignKey("account.id"))
+    reason: Mapped[str] = mapped_column(Text)
+    made_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    voided_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+    account: Mapped[Account | None] = relationship()

@@ -1,0 +1,141 @@
+"""Budgets, the ledger in fen, and batches of payments."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+from sqlalchemy import CheckConstraint, Date, ForeignKey, Index, Integer, String, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from models.account import Account
+from models.application import Application
+from models.base import BigId, Model, N_, UtcDateTime, Versioned
+from models.organization import Organization
+from models.programme import Programme
+
+MADE, TRANSFERRED, PAID, CANCELLED = "made", "transferred", "paid", "cancelled"
+BATCH_STATES = {
+    MADE: N_("Made"),
+    TRANSFERRED: N_("Transferred"),
+    PAID: N_("Paid"),
+    CANCELLED: N_("Cancelled"),
+}
+
+
+class Budget(Versioned, Model):
+    """What a programme may spend, in fen. Spent only by a guarded update, never read first."""
+
+    __tablename__ = "budget"
+    __table_args__ = (
+        CheckConstraint("spent_fen >= 0 AND spent_fen <= cap_fen", name="within_cap"),
+    )
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    programme_id: Mapped[int] = mapped_column(
+        ForeignKey("programme.id"), unique=True, info={"label": N_("Programme")}
+    )
+    cap_fen: Mapped[int] = mapped_column(
+        BigId, info={"label": N_("Budget (yuan)"), "widget": "yuan"}
+    )
+    spent_fen: Mapped[int] = mapped_column(
+        BigId, default=0, info={"label": N_("Spent (yuan)"), "widget": "yuan"}
+    )
+
+    programme: Mapped[Programme] = relationship()
+
+
+class PaymentBatch(Versioned, Model):
+    """One transfer to one district for many awards; states move made → transferred → paid."""
+
+    __tablename__ = "payment_batch"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    number: Mapped[str] = mapped_column(
+        String(40), unique=True, info={"label": N_("Batch number")}
+    )
+    programme_id: Mapped[int] = mapped_column(
+        ForeignKey("programme.id"), info={"label": N_("Programme")}
+    )
+    district_id: Mapped[int] = mapped_column(
+        ForeignKey("organization.id"), index=True, info={"label": N_("District or bureau union")}
+    )
+    state: Mapped[str] = mapped_column(
+        String(20), default=MADE, info={"label": N_("State"), "choices": BATCH_STATES}
+    )
+    payments_count: Mapped[int] = mapped_column(Integer, info={"label": N_("People")})
+    total_fen: Mapped[int] = mapped_column(
+        BigId, info={"label": N_("Total (yuan)"), "widget": "yuan"}
+    )
+    made_by_id: Mapped[int | None] = mapped_column(ForeignKey("account.id"))
+    made_at: Mapped[datetime] = mapped_column(UtcDateTime, info={"label": N_("Made at")})
+    transferred_on: Mapped[date | None] = mapped_column(Date, info={"label": N_("Transferred on")})
+    paid_on: Mapped[date | None] = mapped_column(Date, info={"label": N_("Paid on")})
+
+    programme: Mapped[Programme] = relationship()
+    district: Mapped[Organization] = relationship()
+    made_by: Mapped[Account | None] = relationship()
+
+    def __str__(self) -> str:
+        return self.number
+
+
+class Payment(Model):
+    """One award's instalment in a batch. UNIQUE(application, instalment): nobody is paid twice.
+
+    ``position`` is the place in the order of approval.
+    """
+
+    __tablename__ = "payment"
+    __table_args__ = (
+        UniqueConstraint("application_id", "instalment"),
+        Index("ix_payment_batch", "batch_id", "position"),
+        CheckConstraint("amount_fen > 0", name="amount_positive"),
+    )
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    batch_id: Mapped[int] = mapped_column(ForeignKey("payment_batch.id"))
+    application_id: Mapped[int] = mapped_column(ForeignKey("application.id"))
+    instalment: Mapped[int] = mapped_column(Integer, default=1)
+    position: Mapped[int] = mapped_column(Integer, info={"label": N_("No.")})
+    amount_fen: Mapped[int] = mapped_column(
+        BigId, info={"label": N_("Amount (yuan)"), "widget": "yuan"}
+    )
+
+    batch: Mapped[PaymentBatch] = relationship()
+    application: Mapped[Application] = relationship()
+
+
+class LedgerEntry(Model):
+    """One event of money, balanced by its postings. Never changed, only reversed.
+
+    ``kind`` is ``commit``, ``transfer`` or ``pay`` today; ``key`` makes it happen once.
+    """
+
+    __tablename__ = "ledger_entry"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    key: Mapped[str] = mapped_column(String(80), unique=True)
+    kind: Mapped[str] = mapped_column(String(20), info={"label": N_("Kind")})
+    programme_id: Mapped[int] = mapped_column(ForeignKey("programme.id"), index=True)
+    batch_id: Mapped[int | None] = mapped_column(ForeignKey("payment_batch.id"), index=True)
+    reverses_id: Mapped[int | None] = mapped_column(ForeignKey("ledger_entry.id"), unique=True)
+    account_id: Mapped[int | None] = mapped_column(ForeignKey("account.id"))
+    made_at: Mapped[datetime] = mapped_column(UtcDateTime, info={"label": N_("Made at")})
+
+
+class LedgerPosting(Model):
+    """One side of an entry: ``purse`` (budget, committed, transferred, paid) of a payer, in fen.
+
+    The postings of an entry sum to zero. ``application_id`` is set where a person is concerned.
+    """
+
+    __tablename__ = "ledger_posting"
+    __table_args__ = (Index("ix_ledger_posting_purse", "programme_id", "purse", "payer_id"),)
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    entry_id: Mapped[int] = mapped_column(ForeignKey("ledger_entry.id"), index=True)
+    programme_id: Mapped[int] = mapped_column(ForeignKey("programme.id"))
+    payer_id: Mapped[int] = mapped_column(ForeignKey("organization.id"))
+    purse: Mapped[str] = mapped_column(String(20), info={"label": N_("Purse")})
+    application_id: Mapped[int | None] = mapped_column(ForeignKey("application.id"), index=True)
+    amount_fen: Mapped[int] = mapped_column(BigId)

@@ -1,0 +1,98 @@
+"""Column types that carry a promise: money in fen, JSON, and sealed personal identifiers."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+from base64 import urlsafe_b64encode
+from collections.abc import Callable, Mapping
+from typing import Any, NewType
+
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from sqlalchemy import JSON as SqlJson
+from sqlalchemy.dialects.postgresql import JSONB
+
+Fen = NewType("Fen", int)
+"""An amount of money in fen (分), one hundredth of a yuan. Never a float."""
+
+JSON = SqlJson(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
+
+
+def new_row_key() -> str:
+    """A random name for a row, 22 characters; sealed values are bound to it."""
+    return urlsafe_b64encode(os.urandom(16)).decode().rstrip("=")
+
+
+class Keyring:
+    """The keys that seal and index personal identifiers; configured once by the app.
+
+    ``keys`` maps a key id of one to eight characters to 32 bytes; the first seals, all open.
+    """
+
+    def __init__(self) -> None:
+        self._keys: dict[str, bytes] = {}
+        self._active = ""
+        self._index_key = b""
+
+    def configure(self, keys: Mapping[str, bytes], index_key: bytes) -> None:
+        """Replace all keys; the first of *keys* becomes the one that seals."""
+        self._keys = dict(keys)
+        self._active = next(iter(self._keys))
+        self._index_key = index_key
+
+    def seal(self, text: str, place: str) -> bytes:
+        """Encrypt *text* for *place* (``table.column.row_key``): key id, NUL, nonce, ciphertext."""
+        nonce = os.urandom(12)
+        cipher = AESGCM(self._keys[self._active])
+        sealed = cipher.encrypt(nonce, text.encode(), place.encode())
+        return self._active.encode() + b"\0" + nonce + sealed
+
+    def open(self, sealed: bytes, place: str) -> str:
+        """Decrypt what ``seal`` gave; raises ``InvalidTag`` when it was changed or moved."""
+        key_id, _, rest = bytes(sealed).partition(b"\0")
+        cipher = AESGCM(self._keys[key_id.decode()])
+        return cipher.decrypt(rest[:12], rest[12:], place.encode()).decode()
+
+    def index(self, text: str, kind: str) -> bytes:
+        """The blind index of a normalised identifier: 32 bytes, equal for equal text."""
+        return hmac.new(self._index_key, f"{kind}\0{text}".encode(), hashlib.sha256).digest()
+
+
+keyring = Keyring()
+
+
+class Sealed:
+    """A text attribute kept encrypted in ``<name>_sealed``, searchable by ``<name>_index``.
+
+    *kind* names the index, so that equal identifiers meet across tables. The row needs a
+    ``row_key``; setting the attribute gives it one. ``None`` clears both columns.
+    """
+
+    def __init__(self, kind: str, normalise: Callable[[str], str] = str.strip) -> None:
+        self.kind = kind
+        self.normalise = normalise
+        self.name = ""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, row: Any, owner: type | None = None) -> Any:
+        if row is None:
+            return self
+        sealed = getattr(row, f"{self.name}_sealed")
+        return None if sealed is None else keyring.open(sealed, self._place(row))
+
+    def __set__(self, row: Any, text: str | None) -> None:
+        if row.row_key is None:
+            row.row_key = new_row_key()
+        sealed = None if not text else keyring.seal(text, self._place(row))
+        setattr(row, f"{self.name}_sealed", sealed)
+        setattr(row, f"{self.name}_index", self.index(text) if text else None)
+
+    def index(self, text: str) -> bytes:
+        """The blind index under which *text* is found."""
+        return keyring.index(self.normalise(text), self.kind)
+
+    def _place(self, row: Any) -> str:
+        return f"{row.__tablename__}.{self.name}.{row.row_key}"

@@ -1,0 +1,84 @@
+"""Who may do what: one table, read downwards. Nothing outside it is allowed."""
+
+from __future__ import annotations
+
+from models.base import N_, Refusal
+from portal.access.actor import Actor
+
+ADMIN, CENTRE, APPROVER, FINANCE = "system-admin", "city-centre", "city-approver", "finance"
+DISTRICT, GRASS_ROOTS, AUDITOR = "district", "grass-roots", "auditor"
+
+ROLES = {
+    ADMIN: N_("System administrator"),
+    CENTRE: N_("City service centre"),
+    APPROVER: N_("City approver"),
+    FINANCE: N_("Finance"),
+    DISTRICT: N_("District or bureau reviewer"),
+    GRASS_ROOTS: N_("Grass-roots reviewer"),
+    AUDITOR: N_("Auditor"),
+}
+ROLE_PLACES = {
+    ADMIN: {"city"},
+    CENTRE: {"city"},
+    APPROVER: {"city"},
+    FINANCE: {"city"},
+    AUDITOR: {"city"},
+    DISTRICT: {"district", "bureau", "group"},
+    GRASS_ROOTS: {"unit"},
+}
+"""The kinds of union at which a role may sit."""
+
+_CITY = frozenset({CENTRE, APPROVER, FINANCE, AUDITOR})
+_STAFF = _CITY | {DISTRICT, GRASS_ROOTS}
+_EDITORS = frozenset({CENTRE, DISTRICT, GRASS_ROOTS})
+_EVERYONE = _STAFF | {ADMIN}
+
+PERMISSIONS: dict[str, frozenset[str]] = {
+    "home:read": _EVERYONE,
+    "application:read": _STAFF,
+    "application:write": _EDITORS,
+    "application:decide": frozenset({CENTRE, APPROVER, DISTRICT, GRASS_ROOTS}),
+    "application:import": _EDITORS,
+    "application:backdate": frozenset({CENTRE}),
+    "application:export": _STAFF,
+    "applicant:read": _STAFF,
+    "applicant:write": _EDITORS,
+    "applicant:reveal": frozenset({CENTRE, FINANCE, DISTRICT, GRASS_ROOTS}),
+    "certificate:read": _STAFF,
+    "certificate:write": _EDITORS,
+    "survey:read": frozenset({CENTRE, AUDITOR}),
+    "catalogue:read": _EVERYONE,
+    "catalogue:write": frozenset({CENTRE}),
+    "programme:read": _EVERYONE,
+    "programme:write": frozenset({CENTRE}),
+    "programme:publish": frozenset({CENTRE}),
+    "programme:judge": frozenset({CENTRE}),
+    "organization:read": _EVERYONE,
+    "organization:write": frozenset({ADMIN}),
+    "account:read": frozenset({ADMIN, AUDITOR, DISTRICT}),
+    "account:write": frozenset({ADMIN, DISTRICT}),
+    "budget:read": _CITY,
+    "budget:write": frozenset({FINANCE}),
+    "payment:read": _CITY | {DISTRICT},
+    "payment:make": frozenset({FINANCE}),
+    "payment:export": frozenset({FINANCE, AUDITOR, DISTRICT}),
+    "ledger:read": frozenset({FINANCE, AUDITOR}),
+    "audit:read": frozenset({AUDITOR, ADMIN}),
+}
+
+
+class NotAllowed(Refusal):
+    """The actor's role lacks the permission."""
+
+    message = N_("Your role may not do this.")
+
+
+def may(actor: Actor, permission: str) -> bool:
+    """Whether *actor*'s role holds *permission*; an unknown permission is held by nobody."""
+    return actor.role in PERMISSIONS.get(permission, frozenset())
+
+
+def require(actor: Actor, permission: str) -> None:
+    """Raise ``NotAllowed`` unless *actor* holds *permission*."""
+    if not may(actor, permission):
+        raise NotAllowed()

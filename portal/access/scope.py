@@ -1,0 +1,95 @@
+"""Which rows an actor sees: their own union and everything below it, by one rule."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, false, select, true
+
+from models.account import Account
+from models.applicant import Applicant
+from models.application import Application
+from models.audit import AuditEntry
+from models.certificate import SkillCertificate
+from models.funding import Payment, PaymentBatch
+from models.organization import Organization
+from portal.access.actor import Actor
+
+CITY_DEPTH, DISTRICT_DEPTH = 0, 1
+
+
+def visible(entity: Any, actor: Actor) -> ColumnElement[bool]:
+    """The condition under which rows of *entity* (a mapped class) are in *actor*'s subtree.
+
+    Classes that hold no personal rows (catalogues, programmes) are not scoped: ``true``. An
+    entity that this rule does not know is invisible: ``false``.
+    """
+    if entity in _PUBLIC:
+        return true()
+    if entity not in _SCOPED:
+        return false()
+    return true() if actor.depth == CITY_DEPTH else _SCOPED[entity](entity, actor)
+
+
+def subtree(actor: Actor) -> Any:
+    """A subquery of the organization ids that *actor* may see."""
+    return select(Organization.id).where(Organization.path.startswith(actor.path, autoescape=True))
+
+
+def _by_tree(entity: Any, actor: Actor) -> ColumnElement[bool]:
+    return entity.organization_id.in_(subtree(actor))  # type: ignore[no-any-return]
+
+
+def _by_district_or_tree(entity: Any, actor: Actor) -> ColumnElement[bool]:
+    if actor.depth == DISTRICT_DEPTH:
+        return entity.district_id == actor.organization_id  # type: ignore[no-any-return]
+    return _by_tree(entity, actor)
+
+
+def _by_path(entity: Any, actor: Actor) -> ColumnElement[bool]:
+    return entity.path.startswith(actor.path, autoescape=True)  # type: ignore[no-any-return]
+
+
+def _by_batch_district(entity: Any, actor: Actor) -> ColumnElement[bool]:
+    return entity.district_id.in_(subtree(actor))  # type: ignore[no-any-return]
+
+
+def _by_application(entity: Any, actor: Actor) -> ColumnElement[bool]:
+    cases = select(Application.id).where(_by_district_or_tree(Application, actor))
+    return entity.application_id.in_(cases)  # type: ignore[no-any-return]
+
+
+def _public() -> frozenset[Any]:
+    from models import catalogue, notice, programme
+
+    return frozenset(
+        {
+            catalogue.Catalogue,
+            catalogue.CatalogueEntry,
+            notice.Notice,
+            notice.Clause,
+            programme.Programme,
+            programme.Revision,
+            programme.Window,
+            programme.Channel,
+            programme.FormField,
+            programme.Condition,
+            programme.AwardTier,
+            programme.Bound,
+            programme.OrderKey,
+            programme.Stage,
+        }
+    )
+
+
+_PUBLIC = _public()
+_SCOPED = {
+    Application: _by_district_or_tree,
+    Applicant: _by_tree,
+    SkillCertificate: _by_tree,
+    Account: _by_tree,
+    AuditEntry: _by_tree,
+    Organization: _by_path,
+    PaymentBatch: _by_batch_district,
+    Payment: _by_application,
+}

@@ -1,0 +1,74 @@
+"""Builds the application: configuration, database, language, screens, commands."""
+
+from __future__ import annotations
+
+import os
+
+from flask import Flask, request
+from flask_babel import Babel
+from flask_migrate import Migrate
+from flask_wtf.csrf import CSRFProtect
+
+import models  # noqa: F401 - registers every table
+from models.base import begin_writing, db
+from models.types import keyring
+from portal.clock import Clock
+from portal.config import ROOT, Config
+
+csrf = CSRFProtect()
+migrate = Migrate(db=db, directory=str(ROOT / "migrations"), render_as_batch=False)
+
+
+def create_app(config: Config | None = None) -> Flask:
+    """The application for *config*, by default the one of the environment."""
+    config = config or Config.from_env(os.environ)
+    app = Flask("portal", instance_path=str(config.home))
+    app.config.update(_flask_settings(config))
+    app.extensions["portal_config"] = config
+    app.extensions["portal_clock"] = Clock(config.today)
+    keyring.configure(config.field_keys, config.index_key)
+    db.init_app(app)
+    migrate.init_app(app)
+    csrf.init_app(app)
+    Babel(app, locale_selector=lambda: _locale(config))
+    app.before_request(_begin)
+    _register(app)
+    return app
+
+
+def _flask_settings(config: Config) -> dict[str, object]:
+    return {
+        "SECRET_KEY": config.secret_key,
+        "SQLALCHEMY_DATABASE_URI": config.database_url,
+        "SQLALCHEMY_ENGINE_OPTIONS": {"hide_parameters": True, "pool_pre_ping": True},
+        "TESTING": config.testing,
+        "MAX_CONTENT_LENGTH": 20 * 1024 * 1024,
+        "MAX_FORM_PARTS": 2000,
+        "BABEL_TRANSLATION_DIRECTORIES": str(ROOT / "portal" / "translations"),
+        "BABEL_DEFAULT_LOCALE": config.locale,
+        "BABEL_DEFAULT_TIMEZONE": "Asia/Shanghai",
+        "WTF_CSRF_TIME_LIMIT": None,
+        "SESSION_COOKIE_HTTPONLY": True,
+        "SESSION_COOKIE_SAMESITE": "Lax",
+        "SESSION_COOKIE_SECURE": config.production,
+        "JSON_AS_ASCII": False,
+    }
+
+
+def _locale(config: Config) -> str:
+    chosen = request.cookies.get("locale", "") if request else ""
+    return chosen if chosen in ("zh_CN", "en") else config.locale
+
+
+def _begin() -> None:
+    if request.method not in ("GET", "HEAD", "OPTIONS"):
+        begin_writing()
+
+
+def _register(app: Flask) -> None:
+    import admin_views
+    from portal import cli, web
+
+    web.register(app)
+    admin_views.register(app)
+    cli.register(app)

@@ -1,0 +1,81 @@
+"""The command line: every verb, registered; how results and refusals are printed."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+from collections.abc import Callable
+from functools import wraps
+from pkgutil import iter_modules
+from typing import Any, ParamSpec
+
+import click
+from flask import Flask, current_app
+from flask.cli import with_appcontext
+from flask_babel import force_locale, gettext
+
+import portal.commands
+from models.base import Refusal, begin_writing
+from portal.clock import Clock
+
+P = ParamSpec("P")
+
+
+def register(app: Flask) -> None:
+    """Add every command of ``portal.commands`` (each module's ``commands``) to ``flask``."""
+    for module in iter_modules(portal.commands.__path__, "portal.commands."):
+        for command in importlib.import_module(module.name).commands:
+            app.cli.add_command(command)
+
+
+def clock() -> Clock:
+    """The clock that commands and pages share."""
+    chosen: Clock = current_app.extensions["portal_clock"]
+    return chosen
+
+
+def verb(function: Callable[P, dict[str, Any]]) -> Callable[P, None]:
+    """Make *function* a command that writes, takes ``--json`` and prints the dict it returns.
+
+    A ``Refusal`` goes to standard error with exit status 1. A result with ``"ok": False`` is
+    printed and exits with 1 as well.
+    """
+
+    @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+    @with_appcontext
+    @wraps(function)
+    def run(*args: Any, as_json: bool, **kwargs: Any) -> None:
+        begin_writing()
+        with force_locale(current_app.config["BABEL_DEFAULT_LOCALE"]):
+            try:
+                result = function(*args, **kwargs)
+            except Refusal as refusal:
+                _refuse(refusal, as_json)
+        click.echo(json.dumps(result, ensure_ascii=False) if as_json else _plain(result))
+        if result.get("ok") is False:
+            sys.exit(1)
+
+    return run
+
+
+def _refuse(refusal: Refusal, as_json: bool) -> None:
+    text = gettext(refusal.message)
+    message = text % refusal.params if refusal.params else text
+    kind = type(refusal).__name__
+    click.echo(json.dumps({"error": kind, "message": message}, ensure_ascii=False)
+               if as_json else message, err=True)
+    sys.exit(1)
+
+
+def _plain(result: dict[str, Any], indent: str = "") -> str:
+    lines = []
+    for name, value in result.items():
+        if isinstance(value, dict):
+            lines += [f"{indent}{name}:", _plain(value, indent + "  ")]
+        elif isinstance(value, list):
+            lines += [f"{indent}{name}: {len(value)}"]
+            lines += [f"{indent}  {json.dumps(item, ensure_ascii=False)}" for item in value]
+        else:
+            lines.append(f"{indent}{name}: {value}")
+    return "\n".join(line for line in lines if line)

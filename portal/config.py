@@ -1,0 +1,132 @@
+"""Configuration, read once from the environment."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from base64 import b64decode, b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class BadConfiguration(Exception):
+    """The environment asks for something that cannot run; the message names the variable."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """Everything the environment decides. ``field_keys`` maps key id to 32 bytes, first active."""
+
+    database_url: str
+    redis_url: str | None
+    secret_key: str
+    field_keys: Mapping[str, bytes]
+    index_key: bytes
+    home: Path
+    port: int = 8000
+    today: date | None = None
+    production: bool = False
+    testing: bool = False
+    locale: str = "zh_CN"
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str]) -> Config:
+        """Read *env*; raises ``BadConfiguration`` for what production must not run with."""
+        production = env.get("PORTAL_ENV") == "production"
+        home = Path(env.get("PORTAL_HOME") or ROOT / "instance").resolve()
+        home.mkdir(parents=True, exist_ok=True)
+        secret, keys, index_key = _secrets(env, home, production)
+        return cls(
+            database_url=_database_url(env, home),
+            redis_url=env.get("REDIS_URL") or None,
+            secret_key=secret,
+            field_keys=keys,
+            index_key=index_key,
+            home=home,
+            port=_number(env, "PORT", 8000),
+            today=_today(env, production),
+            production=production,
+            locale=env.get("PORTAL_LOCALE", "zh_CN"),
+        )
+
+
+def _database_url(env: Mapping[str, str], home: Path) -> str:
+    url = env.get("DATABASE_URL") or f"sqlite:///{home / 'portal.db'}"
+    for plain in ("postgres://", "postgresql://"):
+        if url.startswith(plain):
+            return "postgresql+psycopg://" + url.removeprefix(plain)
+    return url
+
+
+def _number(env: Mapping[str, str], name: str, default: int) -> int:
+    text = env.get(name) or str(default)
+    if not text.isdecimal():
+        raise BadConfiguration(f"{name} must be a whole number, not {text!r}")
+    return int(text)
+
+
+def _today(env: Mapping[str, str], production: bool) -> date | None:
+    text = env.get("PORTAL_TODAY")
+    if not text:
+        return None
+    if production:
+        raise BadConfiguration("PORTAL_TODAY pins the clock and is refused in production")
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise BadConfiguration(f"PORTAL_TODAY must be YYYY-MM-DD, not {text!r}") from None
+
+
+def _secrets(
+    env: Mapping[str, str], home: Path, production: bool
+) -> tuple[str, dict[str, bytes], bytes]:
+    given = {name: env.get(name, "") for name in ("SECRET_KEY", "FIELD_KEYS", "INDEX_KEY")}
+    missing = [name for name, value in given.items() if not value]
+    if missing and production:
+        raise BadConfiguration(f"production needs {', '.join(missing)}")
+    if missing:
+        given = _development_secrets(home) | {k: v for k, v in given.items() if v}
+    if production and len(given["SECRET_KEY"]) < 32:
+        raise BadConfiguration("SECRET_KEY needs at least 32 characters in production")
+    return given["SECRET_KEY"], _field_keys(given["FIELD_KEYS"]), _key(given["INDEX_KEY"])
+
+
+def _field_keys(text: str) -> dict[str, bytes]:
+    pairs = [part.partition("=") for part in text.split(",") if part.strip()]
+    keys = {name.strip(): _key(value) for name, _, value in pairs}
+    if not keys:
+        raise BadConfiguration("FIELD_KEYS must read ID=BASE64[,ID=BASE64]")
+    return keys
+
+
+def _key(text: str) -> bytes:
+    try:
+        key = b64decode(text, validate=True)
+    except ValueError:
+        key = b""
+    if len(key) != 32:
+        raise BadConfiguration("FIELD_KEYS and INDEX_KEY need 32 bytes in base64")
+    return key
+
+
+def _development_secrets(home: Path) -> dict[str, str]:
+    """Random secrets made once beside the data, readable by the owner only."""
+    path = home / "secrets.json"
+    made = {
+        "SECRET_KEY": secrets.token_urlsafe(48),
+        "FIELD_KEYS": "dev=" + b64encode(secrets.token_bytes(32)).decode(),
+        "INDEX_KEY": b64encode(secrets.token_bytes(32)).decode(),
+    }
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        stored: dict[str, str] = json.loads(path.read_text())
+        return stored
+    with os.fdopen(handle, "w") as file:
+        json.dump(made, file)
+    return made
