@@ -4,11 +4,18 @@ from typing import Any
 
 from alembic import context
 from flask import current_app
+from sqlalchemy import JSON
 
 from models.base import UtcDateTime
 
 OWN_SQL = ("applicant_search", "ix_applicant_name_grams")
 """What migrations write as SQL because models cannot say it; not compared with the models."""
+
+
+PLAIN_TYPES = {
+    UtcDateTime: "sa.DateTime()",
+    JSON: "sa.JSON().with_variant(postgresql.JSONB(), 'postgresql')",
+}
 
 
 def include_object(item: Any, name: str | None, kind: str, reflected: bool, other: Any) -> bool:
@@ -18,7 +25,7 @@ def include_object(item: Any, name: str | None, kind: str, reflected: bool, othe
 
 def render_item(kind: str, item: Any, _context: Any) -> str | bool:
     """Write our types as the plain ones they are stored as: migrations import no models."""
-    return "sa.DateTime()" if kind == "type" and type(item) is UtcDateTime else False
+    return PLAIN_TYPES.get(type(item), False) if kind == "type" else False
 
 
 def run() -> None:

@@ -2,7 +2,7 @@
 
 from alembic import op
 import sqlalchemy as sa
-${imports if imports else ""}
+from sqlalchemy.dialects import postgresql
 
 revision = ${repr(up_revision)}
 down_revision = ${repr(down_revision)}
