@@ -13,12 +13,14 @@ from models.base import BigId, Model, N_, UtcDateTime
 from models.types import JSON
 
 SUBMIT, PASS, RETURN, REJECT, WITHDRAW = "submit", "pass", "return", "reject", "withdraw"
+PAY = "pay"
 OUTCOMES = {
     SUBMIT: N_("Submitted"),
     PASS: N_("Passed"),
     RETURN: N_("Returned for correction"),
     REJECT: N_("Not funded"),
     WITHDRAW: N_("Withdrawn"),
+    PAY: N_("Paid"),
 }
 
 

@@ -1,0 +1,56 @@
+"""Every invariant that exists, proved over the whole database; each violation is a sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from cryptography.exceptions import InvalidTag
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from models.account import Account
+from models.applicant import Applicant
+from models.application import Application
+from models.types import Sealed, keyring
+from portal.access import audit
+from portal.funding import ledger, proof
+from portal.review import invariants
+
+Proof = Callable[[Session], Iterator[str]]
+
+
+def violations(session: Session) -> Iterator[str]:
+    """All violations, proof by proof; nothing when the database keeps its promises."""
+    for prove in PROOFS:
+        yield from prove(session)
+
+
+def sealed_values(session: Session) -> Iterator[str]:
+    """Each personal identifier that no longer opens or does not match its blind index."""
+    for entity in (Applicant, Application, Account):
+        for name, attribute in vars(entity).items():
+            if isinstance(attribute, Sealed):
+                yield from _unopened(session, entity, name, attribute)
+
+
+def _unopened(session: Session, entity: type, name: str, attribute: Sealed) -> Iterator[str]:
+    table = entity.__table__  # type: ignore[attr-defined]
+    columns = (table.c.id, table.c.row_key, table.c[f"{name}_sealed"], table.c[f"{name}_index"])
+    rows = session.execute(select(*columns).where(table.c[f"{name}_sealed"].is_not(None)))
+    for row_id, row_key, sealed, index in rows.yield_per(10_000):
+        try:
+            text = keyring.open(sealed, f"{table.name}.{name}.{row_key}")
+        except (InvalidTag, KeyError, ValueError):
+            yield f"sealed: {table.name} {row_id} {name} does not open"
+            continue
+        if attribute.index(text) != index:
+            yield f"sealed: {table.name} {row_id} {name} does not match its index"
+
+
+PROOFS: tuple[Proof, ...] = (
+    audit.broken_links,
+    invariants.violations,
+    ledger.violations,
+    proof.violations,
+    sealed_values,
+)
