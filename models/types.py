@@ -73,26 +73,37 @@ class Sealed:
         self.kind = kind
         self.normalise = normalise
         self.name = ""
+        self.table = ""
 
-    def __set_name__(self, owner: type, name: str) -> None:
+    def __set_name__(self, owner: Any, name: str) -> None:
         self.name = name
+        self.table = owner.__tablename__
 
     def __get__(self, row: Any, owner: type | None = None) -> Any:
         if row is None:
             return self
         sealed = getattr(row, f"{self.name}_sealed")
-        return None if sealed is None else keyring.open(sealed, self._place(row))
+        return None if sealed is None else self.open(row.row_key, sealed)
 
     def __set__(self, row: Any, text: str | None) -> None:
         if row.row_key is None:
             row.row_key = new_row_key()
-        sealed = None if not text else keyring.seal(text, self._place(row))
-        setattr(row, f"{self.name}_sealed", sealed)
-        setattr(row, f"{self.name}_index", self.index(text) if text else None)
+        for column, value in self.columns(row.row_key, text).items():
+            setattr(row, column, value)
+
+    def columns(self, row_key: str, text: str | None) -> dict[str, bytes | None]:
+        """The two column values that hold *text* in the row called *row_key*, for bulk inserts."""
+        sealed = keyring.seal(text, self._place(row_key)) if text else None
+        index = self.index(text) if text else None
+        return {f"{self.name}_sealed": sealed, f"{self.name}_index": index}
+
+    def open(self, row_key: str, sealed: bytes) -> str:
+        """The text in *sealed* as stored in the row called *row_key*; raises ``InvalidTag``."""
+        return keyring.open(sealed, self._place(row_key))
 
     def index(self, text: str) -> bytes:
         """The blind index under which *text* is found."""
         return keyring.index(self.normalise(text), self.kind)
 
-    def _place(self, row: Any) -> str:
-        return f"{row.__tablename__}.{self.name}.{row.row_key}"
+    def _place(self, row_key: str) -> str:
+        return f"{self.table}.{self.name}.{row_key}"

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from models.account import Account
 from models.applicant import Applicant
 from models.application import Application
-from models.types import Sealed, keyring
+from models.types import Sealed
 from portal.access import audit
 from portal.funding import ledger, proof
 from portal.review import invariants
@@ -39,7 +39,7 @@ def _unopened(session: Session, entity: type, name: str, attribute: Sealed) -> I
     rows = session.execute(select(*columns).where(table.c[f"{name}_sealed"].is_not(None)))
     for row_id, row_key, sealed, index in rows.yield_per(10_000):
         try:
-            text = keyring.open(sealed, f"{table.name}.{name}.{row_key}")
+            text = attribute.open(row_key, sealed)
         except (InvalidTag, KeyError, ValueError):
             yield f"sealed: {table.name} {row_id} {name} does not open"
             continue

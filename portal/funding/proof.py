@@ -42,7 +42,7 @@ def _wrong_cases(session: Session) -> Iterator[str]:
 
 def _skipped(session: Session) -> Iterator[str]:
     """Within a district, an unpaid approved case that a later approved one was paid before."""
-    approved, paid_approved = approvals(), aliased(approvals())
+    approved, paid_approved = approvals(), approvals().alias("paid_approvals")
     paid = aliased(Application)
     last_paid = (
         select(

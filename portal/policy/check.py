@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from models.base import N_, Refusal
@@ -115,11 +116,11 @@ def _unset(revision: Revision) -> Iterator[Problem]:
 
 def _terms(path: Path, terms: Iterable[Any], revision: Revision) -> Iterator[Problem]:
     for place, term in enumerate(terms):
-        yield from _tried((*path, place), lambda term=term: term_sql(term, revision))
+        yield from _tried((*path, place), partial(term_sql, term, revision))
 
 
 def _group(path: Path, group: Any, revision: Revision) -> Iterator[Problem]:
-    yield from _tried(path, lambda: group_sql(group, revision))
+    yield from _tried(path, partial(group_sql, group, revision))
 
 
 def _tried(path: Path, compile_it: Callable[[], Any]) -> Iterator[Problem]:

@@ -75,10 +75,7 @@ def compile_policy(
     layer, worst = looked, _worst(looked, revision)
     for number, bound in enumerate(revision.bounds):
         layer, worst = _bounded(layer, worst, bound, number, revision, rivals)
-    statement = _verdict(layer, worst, revision)
-    if only is not None:
-        statement = statement.where(layer.c.id.in_(only))
-    return Policy(revision, statement)
+    return Policy(revision, _verdict(layer, worst, revision, only))
 
 
 def code_column(key: str) -> str:
@@ -87,7 +84,7 @@ def code_column(key: str) -> str:
 
 
 def _looked(revision: Revision, only: Select[Any] | None) -> CTE:
-    columns = [
+    columns: list[Any] = [
         Application.id.label("id"),
         Application.sequence.label("sequence"),
         Application.state.in_(_PLACED).label("placed"),
@@ -101,7 +98,12 @@ def _looked(revision: Revision, only: Select[Any] | None) -> CTE:
     )
     if only is not None:
         chosen = chosen.where(Application.id.in_(_widened(revision, only)))
-    return chosen.cte("looked").prefix_with("MATERIALIZED")
+    return _materialized(chosen, "looked")
+
+
+def _materialized(statement: Select[Any], name: str) -> CTE:
+    made: CTE = statement.cte(name).prefix_with("MATERIALIZED")
+    return made
 
 
 def _condition_code(row: Condition, revision: Revision) -> Sql:
@@ -171,7 +173,7 @@ def _keys(bound: Bound, revision: Revision) -> list[Sql]:
 
 
 def _span(bound: Bound) -> list[Sql]:
-    return [Application.window_id] if bound.within == "window" else []
+    return [Application.window_id.expression] if bound.within == "window" else []
 
 
 def _needs(revision: Revision) -> frozenset[type]:
@@ -179,8 +181,8 @@ def _needs(revision: Revision) -> frozenset[type]:
     for row in revision.conditions:
         for term in [*row.when, *terms_in(row.require)]:
             needed |= _tables(term, revision)
-    for guarded in [*revision.tiers, *revision.bounds]:
-        for term in guarded.when:
+    for guard in [row.when for row in revision.tiers] + [row.when for row in revision.bounds]:
+        for term in guard:
             needed |= _tables(term, revision)
     for bound in revision.bounds:
         for key in bound.per:
@@ -219,8 +221,8 @@ def _fact(key: str, revision: Revision) -> Fact:
 
 def _worst(layer: CTE, revision: Revision) -> Sql:
     """What the conditions and the tier make of a case, before any bound."""
-    refused = [layer.c.tier_key.is_(None) & (layer.c.tier_doubt == 0)]
-    asked = [layer.c.tier_doubt == 1]
+    refused: list[Sql] = [layer.c.tier_key.is_(None) & (layer.c.tier_doubt == 0)]
+    asked: list[Sql] = [layer.c.tier_doubt == 1]
     for row in revision.conditions:
         code = layer.c[code_column(row.key)]
         if row.otherwise == REFUSE:
@@ -254,7 +256,7 @@ def _bounded(
         else_=HOLDS,
     )
     columns = [*_carried(kept), kept.c.worst, code.label(code_column(bound.key))]
-    added = select(*columns).select_from(joined).cte(f"bound_{number}").prefix_with("MATERIALIZED")
+    added = _materialized(select(*columns).select_from(joined), f"bound_{number}")
     return added, _worse(added, bound)
 
 
@@ -308,25 +310,32 @@ def _worse(layer: CTE, bound: Bound) -> Sql:
     return case((layer.c.worst >= reached, layer.c.worst), else_=reached)
 
 
-def _verdict(layer: CTE, worst: Sql, revision: Revision) -> Select[Any]:
+def _verdict(
+    layer: CTE, worst: Sql, revision: Revision, only: Select[Any] | None
+) -> Select[Any]:
     final = select(*_carried(layer), worst.label("worst")).cte("weighed")
     verdict = case(
         (final.c.worst == _REFUSED, INELIGIBLE), (final.c.worst == _ASKED, HELD), else_=ELIGIBLE
     )
     amount = case((final.c.worst == _REFUSED, 0), else_=func.coalesce(final.c.tier_fen, 0))
-    return select(
+    statement = select(
         final.c.id,
         final.c.tier_key,
         verdict.label("verdict"),
         amount.label("amount_fen"),
         _keys_where(_refusals(final, revision)).label("missed"),
         _keys_where(_questions(final, revision)).label("asked"),
-        *(final.c[code_column(row.key)] for row in [*revision.conditions, *revision.bounds]),
+        *(final.c[code_column(key)] for key in _coded(revision)),
     )
+    return statement if only is None else statement.where(final.c.id.in_(only))
+
+
+def _coded(revision: Revision) -> list[str]:
+    return [row.key for row in revision.conditions] + [row.key for row in revision.bounds]
 
 
 def _refusals(final: CTE, revision: Revision) -> list[tuple[str, Sql]]:
-    rows = [
+    rows: list[tuple[str, Sql]] = [
         (row.key, final.c[code_column(row.key)] == MISSED)
         for row in revision.conditions
         if row.otherwise == REFUSE

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, not_, select
+from sqlalchemy import ColumnElement, and_, literal, not_, select
 
 from models.base import N_, Refusal
 from models.catalogue import Catalogue, CatalogueEntry, CatalogueTerm
@@ -119,8 +119,8 @@ _ALL = (
     Operator(
         "not in table", N_("is not in the table"), TABLE, _CODES, lambda e, v: not_(in_catalogue(e, v))
     ),
-    Operator("is true", N_("is yes"), NONE, frozenset({YES_NO}), lambda e, _v: e.is_(True)),
-    Operator("is false", N_("is no"), NONE, frozenset({YES_NO}), lambda e, _v: e.is_(False)),
+    Operator("is true", N_("is yes"), NONE, frozenset({YES_NO}), lambda e, _v: e == literal(True)),
+    Operator("is false", N_("is no"), NONE, frozenset({YES_NO}), lambda e, _v: e == literal(False)),
     Operator("is empty", N_("is not given"), NONE, _ANY, lambda e, _v: e.is_(None)),
     Operator("is given", N_("is given"), NONE, _ANY, lambda e, _v: e.is_not(None)),
 )

@@ -1,0 +1,76 @@
+"""The keys by which Chinese names sort and are found.
+
+They stand beside the tables because every room that stores a name computes them.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterator
+
+from pypinyin import Style, pinyin
+
+KEY_LENGTH = 200
+"""The width of every ``name_key`` column."""
+
+_PERSON_LENGTH = 4
+_SURNAMES = {
+    "单": "shan4",
+    "仇": "qiu2",
+    "曾": "zeng1",
+    "解": "xie4",
+    "查": "zha1",
+    "盖": "ge3",
+    "区": "ou1",
+    "朴": "piao2",
+    "缪": "miao4",
+    "翟": "zhai2",
+}
+_WORDS = {"长宁": ("chang2", "ning2")}
+
+
+def name_key(text: str) -> str:
+    """A key that sorts names as a Chinese reader expects: syllable with tone, then character.
+
+    ``张伟`` gives ``zhang1 张 wei3 伟``, so that 张 stands apart from 章. A name of up to four
+    characters is taken for a person's: its first character reads as a surname.
+    """
+    plain = _plain(text)
+    return " ".join(_syllables(plain))[:KEY_LENGTH]
+
+
+def name_grams(text: str) -> str:
+    """Every one- and two-character piece of *text*, each once, space-separated, for the index.
+
+    Spaces and marks such as the dot of a transcribed name fall away.
+    """
+    plain = "".join(character for character in _plain(text) if character.isalnum())
+    pairs = (plain[at : at + 2] for at in range(len(plain) - 1))
+    return " ".join(dict.fromkeys([*plain, *pairs]))
+
+
+def _plain(text: str) -> str:
+    return unicodedata.normalize("NFKC", text).strip().casefold()
+
+
+def _syllables(text: str) -> Iterator[str]:
+    readings = [said[0] for said in pinyin(list(text), style=Style.TONE3)]
+    whole = [said[0] for said in pinyin(text, style=Style.TONE3)]
+    if len(whole) == len(text):
+        readings = whole
+    readings[:1] = [_surname(text, readings)] if text else []
+    for word, sounds in _WORDS.items():
+        at = text.find(word)
+        if at >= 0:
+            readings[at : at + len(word)] = sounds
+    for character, reading in zip(text, readings, strict=True):
+        yield character if reading == character else f"{reading} {character}"
+
+
+def _surname(text: str, readings: list[str]) -> str:
+    if len(text) > _PERSON_LENGTH or (text[:2] in _COMPOUND):
+        return readings[0]
+    return _SURNAMES.get(text[0], readings[0])
+
+
+_COMPOUND = {"单于"}
