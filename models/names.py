@@ -26,6 +26,7 @@ _SURNAMES = {
     "缪": "miao4",
     "翟": "zhai2",
 }
+_COMPOUND = "单于"
 _WORDS = {"长宁": ("chang2", "ning2")}
 
 
@@ -35,8 +36,7 @@ def name_key(text: str) -> str:
     ``张伟`` gives ``zhang1 张 wei3 伟``, so that 张 stands apart from 章. A name of up to four
     characters is taken for a person's: its first character reads as a surname.
     """
-    plain = _plain(text)
-    return " ".join(_syllables(plain))[:KEY_LENGTH]
+    return " ".join(_syllables(_plain(text)))[:KEY_LENGTH]
 
 
 def name_grams(text: str) -> str:
@@ -44,33 +44,24 @@ def name_grams(text: str) -> str:
 
     Spaces and marks such as the dot of a transcribed name fall away.
     """
-    plain = "".join(character for character in _plain(text) if character.isalnum())
+    plain = _plain(text)
     pairs = (plain[at : at + 2] for at in range(len(plain) - 1))
     return " ".join(dict.fromkeys([*plain, *pairs]))
 
 
 def _plain(text: str) -> str:
-    return unicodedata.normalize("NFKC", text).strip().casefold()
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    return "".join(character for character in folded if character.isalnum())
 
 
 def _syllables(text: str) -> Iterator[str]:
-    readings = [said[0] for said in pinyin(list(text), style=Style.TONE3)]
-    whole = [said[0] for said in pinyin(text, style=Style.TONE3)]
-    if len(whole) == len(text):
-        readings = whole
-    readings[:1] = [_surname(text, readings)] if text else []
+    # ``errors=list`` keeps digits and letters apart, one reading to each character
+    readings = [said[0] for said in pinyin(text, style=Style.TONE3, errors=list)]
+    if len(text) <= _PERSON_LENGTH and not text.startswith(_COMPOUND):
+        readings[:1] = [_SURNAMES.get(character, readings[0]) for character in text[:1]]
     for word, sounds in _WORDS.items():
         at = text.find(word)
         if at >= 0:
             readings[at : at + len(word)] = sounds
     for character, reading in zip(text, readings, strict=True):
         yield character if reading == character else f"{reading} {character}"
-
-
-def _surname(text: str, readings: list[str]) -> str:
-    if len(text) > _PERSON_LENGTH or (text[:2] in _COMPOUND):
-        return readings[0]
-    return _SURNAMES.get(text[0], readings[0])
-
-
-_COMPOUND = {"单于"}
