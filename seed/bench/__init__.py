@@ -1,0 +1,1 @@
+"""What the benchmark fills a database with, and what it measures."""
