@@ -97,9 +97,12 @@ def writing() -> Iterator[None]:
         _writing.reset(token)
 
 
-def begin_writing() -> None:
-    """Make the rest of this context write (a POST request, a command)."""
-    _writing.set(True)
+def begin_writing(writes: bool = True) -> None:
+    """Say whether the rest of this context writes (a POST request, a command) or only reads.
+
+    A server's thread serves one request after another in one context: each must say it.
+    """
+    _writing.set(writes)
 
 
 @event.listens_for(Engine, "connect")

@@ -61,8 +61,7 @@ def _locale(config: Config) -> str:
 
 
 def _begin() -> None:
-    if request.method not in ("GET", "HEAD", "OPTIONS"):
-        begin_writing()
+    begin_writing(request.method not in ("GET", "HEAD", "OPTIONS"))
 
 
 def _register(app: Flask) -> None:

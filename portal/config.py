@@ -20,7 +20,12 @@ class BadConfiguration(Exception):
 
 @dataclass(frozen=True)
 class Config:
-    """Everything the environment decides. ``field_keys`` maps key id to 32 bytes, first active."""
+    """Everything the environment decides. ``field_keys`` maps key id to 32 bytes, first active.
+
+    ``require_totp`` makes city and finance staff enrol a second factor. ``password_kinds`` is how
+    many kinds of characters a password mixes, ``password_days`` how long it lasts; 0 asks nothing.
+    ``proxies`` is how many proxies before us may be believed about the address of the browser.
+    """
 
     database_url: str
     redis_url: str | None
@@ -33,6 +38,10 @@ class Config:
     production: bool = False
     testing: bool = False
     locale: str = "zh_CN"
+    require_totp: bool = False
+    password_kinds: int = 0
+    password_days: int = 0
+    proxies: int = 0
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Config:
@@ -52,6 +61,10 @@ class Config:
             today=_today(env, production),
             production=production,
             locale=env.get("PORTAL_LOCALE", "zh_CN"),
+            require_totp=_switch(env, "PORTAL_REQUIRE_TOTP", production),
+            password_kinds=_number(env, "PORTAL_PASSWORD_KINDS", 0),
+            password_days=_number(env, "PORTAL_PASSWORD_DAYS", 0),
+            proxies=_number(env, "PORTAL_PROXIES", 0),
         )
 
 
@@ -68,6 +81,13 @@ def _number(env: Mapping[str, str], name: str, default: int) -> int:
     if not text.isdecimal():
         raise BadConfiguration(f"{name} must be a whole number, not {text!r}")
     return int(text)
+
+
+def _switch(env: Mapping[str, str], name: str, default: bool) -> bool:
+    text = env.get(name) or ("1" if default else "0")
+    if text not in ("0", "1"):
+        raise BadConfiguration(f"{name} must be 0 or 1, not {text!r}")
+    return text == "1"
 
 
 def _today(env: Mapping[str, str], production: bool) -> date | None:
