@@ -23,11 +23,11 @@ from portal.policy.compile import Policy, compile_policy
 _WRITTEN = ("verdict", "tier_key", "amount_fen", "missed", "asked")
 
 
-def judge(session: Session, revision: Revision, *, only: Select[Any] | None = None) -> int:
+def judge(session: Session, revision: Revision, *, only: Select[Any] | None = None) -> None:
     """Write verdict, tier, amount and findings of the undecided cases of *revision*.
 
     *only* selects application ids to judge; bounds still see every case that shares their keys.
-    Gives the number of rows that changed. A decided case is never touched.
+    Rows that come out as they were are not written; a decided case is never touched.
     """
     found = policy_for(session, revision, only).statement.subquery("judged")
     differs = or_(*(_column(name).is_distinct_from(found.c[name]) for name in _WRITTEN))
@@ -41,7 +41,7 @@ def judge(session: Session, revision: Revision, *, only: Select[Any] | None = No
         .values({name: found.c[name] for name in _WRITTEN})
         .execution_options(synchronize_session=False)
     )
-    return int(session.execute(statement).rowcount)  # type: ignore[attr-defined]
+    session.execute(statement)
 
 
 def judge_programme(session: Session, programme: Programme) -> dict[str, Any]:
