@@ -105,6 +105,21 @@ def begin_writing(writes: bool = True) -> None:
     _writing.set(writes)
 
 
+@contextmanager
+def impatient(connection: Connection) -> Iterator[None]:
+    """On SQLite, *connection* gives up at once instead of waiting for another writer."""
+    if connection.dialect.name != "sqlite":
+        yield
+        return
+    cursor = connection.connection.cursor()
+    (patience,) = cursor.execute("PRAGMA busy_timeout").fetchone()
+    cursor.execute("PRAGMA busy_timeout=0")
+    try:
+        yield
+    finally:
+        cursor.execute(f"PRAGMA busy_timeout={patience}")
+
+
 @event.listens_for(Engine, "connect")
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
     if "sqlite3" not in type(connection).__module__:
