@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from sqlalchemy import Select, func, or_, select, update
+from sqlalchemy import Select, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from models.application import (
@@ -47,8 +47,9 @@ def judge(session: Session, revision: Revision, *, only: Select[Any] | None = No
 def judge_programme(session: Session, programme: Programme) -> dict[str, Any]:
     """Judge every revision of *programme* that has cases; gives ``summary`` with ``seconds``."""
     started = time.perf_counter()
-    used = select(Application.revision_id).where(Application.programme_id == programme.id)
-    for revision in session.scalars(select(Revision).where(Revision.id.in_(used))):
+    for revision in session.scalars(
+        select(Revision).where(Revision.programme_id == programme.id).order_by(Revision.id)
+    ):
         judge(session, revision)
     return summary(session, programme) | {"seconds": round(time.perf_counter() - started, 3)}
 
@@ -59,7 +60,7 @@ def policy_for(session: Session, revision: Revision, only: Select[Any] | None = 
         select(Revision.id)
         .join(Programme)
         .where(Programme.family == revision.programme.family, Revision.id != revision.id)
-        .where(Revision.id.in_(select(Application.revision_id).distinct()))
+        .where(exists().where(Application.revision_id == Revision.id))
         .order_by(Revision.id)
     )
     return compile_policy(revision, rivals=session.scalars(family).all(), only=only)
