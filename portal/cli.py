@@ -13,11 +13,12 @@ from typing import Any, ParamSpec
 import click
 from flask import Flask, current_app
 from flask.cli import with_appcontext
-from flask_babel import force_locale, gettext
+from flask_babel import force_locale
 
 import portal.commands
 from models.base import Refusal, begin_writing
 from portal.clock import Clock
+from portal.web.errors import words_of
 
 P = ParamSpec("P")
 
@@ -60,8 +61,7 @@ def verb(function: Callable[P, dict[str, Any]]) -> Callable[P, None]:
 
 
 def _refuse(refusal: Refusal, as_json: bool) -> None:
-    text = gettext(refusal.message)
-    message = text % refusal.params if refusal.params else text
+    message = words_of(refusal)
     kind = type(refusal).__name__
     click.echo(json.dumps({"error": kind, "message": message}, ensure_ascii=False)
                if as_json else message, err=True)

@@ -13,7 +13,6 @@ from models.account import Account
 from models.base import N_, Refusal
 from models.types import keyring
 from portal.access import audit
-from portal.access.actor import Actor
 from portal.access.permissions import ADMIN, APPROVER, AUDITOR, CENTRE, FINANCE
 from portal.access.sessions import SignedIn
 
@@ -57,21 +56,22 @@ def enrol(session: Session, who: SignedIn, at: datetime, code: str) -> None:
     account = session.get_one(Account, who.account_id, with_for_update=True)
     account.totp, account.totp_last_step = secret, step
     account.version += 1
-    _record(session, who.actor, at, "enrol second factor")
+    audit.record(session, who.actor, at, "enrol second factor", "account", account.id)
 
 
-def use_code(session: Session, who: SignedIn, at: datetime, code: str) -> bool:
-    """Whether *code* is right now and was never used; spends it."""
+def use_code(session: Session, who: SignedIn, at: datetime, code: str) -> None:
+    """Spend *code*; raises ``WrongCode`` unless it is right now and was never used."""
     account = session.get_one(Account, who.account_id)
     step = _step_of(account.totp or "", code, at)
     if step is None:
-        return False
+        raise WrongCode()
     spent = (
         update(Account)
         .where(Account.id == account.id, Account.totp_last_step < step)
         .values(totp_last_step=step)
     )
-    return bool(session.execute(spent).rowcount)  # type: ignore[attr-defined]
+    if not session.execute(spent).rowcount:  # type: ignore[attr-defined]
+        raise WrongCode()
 
 
 def _step_of(secret: str, code: str, at: datetime) -> int | None:
@@ -84,6 +84,3 @@ def _step_of(secret: str, code: str, at: datetime) -> int | None:
             return step
     return None
 
-
-def _record(session: Session, actor: Actor, now: datetime, action: str) -> None:
-    audit.record(session, actor, now, action, "account", actor.account_id)

@@ -2,6 +2,14 @@
 
 from flask import Flask
 
+from portal.web import actor, errors, headers, health, login, routes
+
 
 def register(app: Flask) -> None:
     """Attach every page, error handler and header rule to *app*."""
+    headers.register(app)
+    errors.register(app)
+    actor.register(app)
+    routes.register(app)
+    login.register(app)
+    health.register(app)

@@ -1,0 +1,248 @@
+"""Databases, the application and a small city for every test.
+
+A test in ``tests/services`` runs on SQLite and, where its programs are found, on PostgreSQL;
+others run on SQLite. Each test starts from a copy of one migrated database.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+
+import psycopg
+import pytest
+from flask import Flask
+from flask_migrate import upgrade
+from sqlalchemy.orm import Session
+
+from models.base import begin_writing, db
+from models.organization import Organization
+from portal.access import accounts, organizations, passwords
+from portal.access.actor import Actor
+from portal.app import create_app
+from portal.clock import Clock
+from portal.config import Config
+
+POSTGRES = Path(os.environ.get("POSTGRES_BIN", "/usr/lib/postgresql/15/bin"))
+PASSWORD = "kite-plum-91-harbour"
+TODAY = date(2026, 5, 20)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Services run on both databases."""
+    if "dialect" not in metafunc.fixturenames:
+        return
+    both = "services" in metafunc.definition.path.parts and (POSTGRES / "initdb").exists()
+    metafunc.parametrize("dialect", ["sqlite", "postgresql"] if both else ["sqlite"])
+
+
+def make_config(url: str, home: Path, **settings: object) -> Config:
+    """A configuration for tests: fixed keys, a pinned day inside the 2026 window."""
+    values: dict[str, object] = {
+        "database_url": url,
+        "redis_url": None,
+        "secret_key": "s" * 40,
+        "field_keys": {"test": b"f" * 32},
+        "index_key": b"i" * 32,
+        "home": home,
+        "today": TODAY,
+        "testing": True,
+    }
+    return Config(**(values | settings))  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="session")
+def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated SQLite file to copy."""
+    home = tmp_path_factory.mktemp("migrated")
+    _migrate(make_config(f"sqlite:///{home / 'portal.db'}", home))
+    return home / "portal.db"
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[str]:
+    """The address of a PostgreSQL of our own, ending in ``/``; stopped afterwards."""
+    home = Path(tempfile.mkdtemp(prefix="jx-pg-", dir="/tmp"))
+    _as_postgres(home, "initdb", "-D", home / "data", "-U", "portal", "-A", "trust", "--no-sync",
+                 "-E", "UTF8", "--locale=C.UTF-8")
+    quick = f"-F -c listen_addresses='' -k {home} -c full_page_writes=off"
+    _as_postgres(home, "pg_ctl", "-D", home / "data", "-w", "-o", quick, "-l", home / "log", "start")
+    try:
+        yield f"postgresql+psycopg://portal@/{{name}}?host={home}"
+    finally:
+        _as_postgres(home, "pg_ctl", "-D", home / "data", "-m", "immediate", "stop")
+        shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def migrated_postgresql(postgresql_server: str, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The name of a migrated PostgreSQL database to copy."""
+    _create_database(postgresql_server, "migrated", "template0")
+    home = tmp_path_factory.mktemp("migrated-postgresql")
+    _migrate(make_config(postgresql_server.format(name="migrated"), home))
+    return "migrated"
+
+
+@pytest.fixture
+def dialect() -> str:
+    """Which database the test runs on."""
+    return "sqlite"
+
+
+@pytest.fixture
+def database_url(dialect: str, tmp_path: Path, request: pytest.FixtureRequest) -> str:
+    """A fresh, migrated, empty database."""
+    if dialect == "sqlite":
+        shutil.copy(request.getfixturevalue("migrated_sqlite"), tmp_path / "portal.db")
+        return f"sqlite:///{tmp_path / 'portal.db'}"
+    server = request.getfixturevalue("postgresql_server")
+    name = f"t{secrets.token_hex(6)}"
+    _create_database(server, name, request.getfixturevalue("migrated_postgresql"))
+    return str(server.format(name=name))
+
+
+@pytest.fixture
+def settings() -> dict[str, object]:
+    """What a test's configuration has beside the usual; override it in a test module."""
+    return {}
+
+
+@pytest.fixture
+def app(database_url: str, tmp_path: Path, settings: dict[str, object]) -> Iterator[Flask]:
+    """The application on a fresh database. Web tests push no context around their requests."""
+    application = create_app(make_config(database_url, tmp_path, **settings))
+    yield application
+    begin_writing(False)
+    with application.app_context():
+        db.session.remove()
+        db.engine.dispose()
+
+
+@pytest.fixture
+def session(app: Flask) -> Iterator[Session]:
+    """A writing session inside an application context, for service tests."""
+    with app.app_context():
+        begin_writing()
+        yield db.session()
+        db.session.rollback()
+        begin_writing(False)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """The pinned clock of the tests."""
+    return Clock(TODAY)
+
+
+@dataclass
+class City:
+    """A small union tree and its people; sessions are the caller's."""
+
+    app: Flask
+    unions: dict[str, int] = field(default_factory=dict)
+
+    def union(self, code: str) -> Organization:
+        """The union with *code*, in the current session."""
+        return db.session.get_one(Organization, self.unions[code])
+
+    def person(self, login: str, role: str, code: str, *, fresh: bool = False) -> Actor:
+        """A new account; unless *fresh* it has ``PASSWORD`` and need not change it."""
+        system = accounts.system_actor(db.session())
+        account, _ = accounts.create_account(
+            db.session(), system, Clock(TODAY), login, login, role, self.union(code)
+        )
+        if not fresh:
+            account.password_hash = _password_hash()
+            account.must_change_password, account.one_use_expires_at = False, None
+        db.session.flush()
+        return Actor.of(account)
+
+
+TREE = (
+    ("SH", "城市总工会", "city", None),
+    ("D1", "甲区总工会", "district", "SH"),
+    ("D2", "乙区总工会", "district", "SH"),
+    ("B1", "机电工会", "bureau", "SH"),
+    ("G1", "集团工会", "group", "B1"),
+    ("D1-1", "甲一厂工会", "unit", "D1"),
+    ("D1-2", "甲二厂工会", "unit", "D1"),
+    ("D2-1", "乙一厂工会", "unit", "D2"),
+    ("G1-1", "集团一厂工会", "unit", "G1"),
+)
+
+
+@pytest.fixture
+def plant(clock: Clock) -> Callable[[Flask], City]:
+    """Builds the small city inside the current application context."""
+
+    def build(app: Flask) -> City:
+        city = City(app)
+        for code, name, kind, parent in TREE:
+            place = organizations.create_organization(
+                db.session(),
+                accounts.system_actor(db.session()),
+                clock,
+                code=code,
+                name=name,
+                kind=kind,
+                parent=city.union(parent) if parent else None,
+            )
+            city.unions[code] = place.id
+        return city
+
+    return build
+
+
+@pytest.fixture
+def city(app: Flask, session: Session, plant: Callable[[Flask], City]) -> City:
+    """The small city, for service tests."""
+    return plant(app)
+
+
+@pytest.fixture
+def town(app: Flask, plant: Callable[[Flask], City]) -> City:
+    """The small city committed, with no context left open, for web tests."""
+    with app.app_context():
+        begin_writing()
+        built = plant(app)
+        db.session.commit()
+        begin_writing(False)
+    return built
+
+
+_hashes: list[str] = []
+
+
+def _password_hash() -> str:
+    if not _hashes:
+        _hashes.append(passwords.hashed(PASSWORD))
+    return _hashes[0]
+
+
+def _migrate(config: Config) -> None:
+    app = create_app(config)
+    with app.app_context():
+        upgrade()
+        db.engine.dispose()
+
+
+def _create_database(server: str, name: str, template: str) -> None:
+    address = server.replace("+psycopg", "").format(name="postgres")
+    with psycopg.connect(address, autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')  # noqa: S608
+
+
+def _as_postgres(home: Path, program: str, *arguments: object) -> None:
+    command = [str(POSTGRES / program), *map(str, arguments)]
+    if os.geteuid() == 0:
+        # PostgreSQL refuses to run as root
+        shutil.chown(home, "postgres")
+        command = ["runuser", "-u", "postgres", "--", *command]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
