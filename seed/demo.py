@@ -31,8 +31,8 @@ from models.types import Fen, new_row_key
 from portal.access import permissions
 from portal.access.accounts import system_actor
 from portal.access.actor import Actor
-from portal.access.organizations import import_organizations
-from portal.access.passwords import hash_password
+from portal.access.organizations import import_tree, read_sheet
+from portal.access.passwords import hashed
 from portal.clock import Clock
 from portal.config import ROOT
 from portal.funding.budget import set_budget
@@ -78,8 +78,8 @@ def load(session: Session, clock: Clock, *, applications: int = APPLICATIONS) ->
     if session.scalar(select(func.count()).select_from(Account)):
         return {"loaded": False, "password": PASSWORD, "accounts": list(PEOPLE)}
     random = Random(2026)  # noqa: S311 - the same demo every time, no secret
-    load_programmes(session, clock)
     _unions(session, clock, random)
+    load_programmes(session, clock)
     actors = _staff(session, clock)
     session.commit()
     for programme in session.scalars(select(Programme)).all():
@@ -111,13 +111,13 @@ def _unions(session: Session, clock: Clock, random: Random) -> None:
         writer = csv.DictWriter(file, city.COLUMNS)
         writer.writeheader()
         writer.writerows(city.rows(UNITS, random))
-    import_organizations(session, system_actor(session), clock, path)
+    import_tree(session, system_actor(session), clock, read_sheet(path))
     path.unlink()
 
 
 def _staff(session: Session, clock: Clock) -> dict[str, Actor]:
     """One account per role, and one per district, bureau and unit, named by its code."""
-    secret = hash_password(PASSWORD)
+    secret = hashed(PASSWORD)
     unions = {row.code: row for row in session.scalars(select(Organization))}
     people = dict(PEOPLE)
     for code, union in unions.items():

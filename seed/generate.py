@@ -22,7 +22,7 @@ from models.organization import UNIT, Organization
 from models.programme import FormField, Programme, Revision
 from models.types import new_row_key
 from portal.evidence.identifiers import certificate_key, occupation_term
-from portal.evidence.names import name_grams, name_key
+from models.names import name_grams, name_key
 from seed.people import card, person
 
 CHUNK = 5_000

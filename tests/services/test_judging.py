@@ -43,8 +43,14 @@ def revision(session: Session, city: City) -> Revision:
     _catalogue(session)
     notice = Notice(key="X1", title="n", issuer="i", issued_on=OPENS, basis=[], version=1)
     programme = Programme(
-        code="x-1", title="x", family="x", year=2030, subject="skill_certificate",
-        number_prefix="X-", notice=notice, version=1,
+        code="x-1",
+        title="x",
+        family="x",
+        year=2030,
+        subject="skill_certificate",
+        number_prefix="X-",
+        notice=notice,
+        version=1,
     )
     found = Revision(programme=programme, number=1, choose="first", version=1)
     _rows(found)
@@ -56,35 +62,71 @@ def revision(session: Session, city: City) -> Revision:
 def _rows(found: Revision) -> None:
     found.windows = [Window(position=1, key="w", opens_on=OPENS, closes_on=CLOSES)]
     found.fields = [
-        FormField(position=1, key="field.opinion", section="s", label="意见", kind="choice",
-                  choices={"yes": "同意", "no": "不同意"})
+        FormField(
+            position=1,
+            key="field.opinion",
+            section="s",
+            label="意见",
+            kind="choice",
+            choices={"yes": "同意", "no": "不同意"},
+        )
     ]
     found.conditions = [
         _condition(1, "member", [["applicant.union_member", "is true"]], "refuse"),
-        _condition(2, "issued", [
-            ["certificate.issued_on", "between", ["2028-01-01", "window.closes"]],
-            ["certificate.issued_on", "on or before", "application.submitted_on"],
-        ], "refuse"),
-        _condition(3, "opinion", [["field.opinion", "is", "yes"]], "ask",
-                   when=[["certificate.issuer", "one of", ["away", "nation"]]]),
+        _condition(
+            2,
+            "issued",
+            [
+                ["certificate.issued_on", "between", ["2028-01-01", "window.closes"]],
+                ["certificate.issued_on", "on or before", "application.submitted_on"],
+            ],
+            "refuse",
+        ),
+        _condition(
+            3,
+            "opinion",
+            [["field.opinion", "is", "yes"]],
+            "ask",
+            when=[["certificate.issuer", "one of", ["away", "nation"]]],
+        ),
         _condition(4, "trade", [["certificate.occupation", "in table", "trades"]], "note"),
     ]
     found.tiers = [
-        AwardTier(position=n, key=level, title=level, amount_fen=n * 100_00,
-                  when=[["certificate.level", "is", level]])
+        AwardTier(
+            position=n,
+            key=level,
+            title=level,
+            amount_fen=n * 100_00,
+            when=[["certificate.level", "is", level]],
+        )
         for n, level in enumerate(LEVELS, 1)
     ]
     found.bounds = [
-        Bound(position=1, key="two-each", says="", counts="awarded", per=["person"],
-              within="programme", at_most=2, over="refuse", when=[])
+        Bound(
+            position=1,
+            key="two-each",
+            says="",
+            counts="awarded",
+            per=["person"],
+            within="programme",
+            at_most=2,
+            over="refuse",
+            when=[],
+        )
     ]
 
 
 def _condition(
     position: int, key: str, terms: list[Any], otherwise: str, when: list[Any] | None = None
 ) -> Condition:
-    return Condition(position=position, key=key, says=key, require={"all": terms},
-                     otherwise=otherwise, when=when or [])
+    return Condition(
+        position=position,
+        key=key,
+        says=key,
+        require={"all": terms},
+        otherwise=otherwise,
+        when=when or [],
+    )
 
 
 def _catalogue(session: Session) -> None:
@@ -92,8 +134,9 @@ def _catalogue(session: Session) -> None:
     session.add(table)
     session.flush()
     for n in range(2):
-        entry = CatalogueEntry(catalogue_id=table.id, position=n, code=f"c{n}", title=f"t{n}",
-                               version=1)
+        entry = CatalogueEntry(
+            catalogue_id=table.id, position=n, code=f"c{n}", title=f"t{n}", version=1
+        )
         session.add(entry)
         session.flush()
         session.add(CatalogueTerm(catalogue_id=table.id, entry_id=entry.id, term=f"t{n}"))
@@ -107,29 +150,56 @@ def _case(session: Session, city: City, revision: Revision, serial: int, **facts
     who = facts.get("person", serial)
     found = session.scalar(select(Applicant).where(Applicant.name == f"p{who}"))
     if found is None:
-        found = Applicant(organization_id=unit, name=f"p{who}", details={}, row_key=f"p{who}",
-                          is_union_member=facts.get("member", True), **base)
+        found = Applicant(
+            organization_id=unit,
+            name=f"p{who}",
+            details={},
+            row_key=f"p{who}",
+            is_union_member=facts.get("member", True),
+            **base,
+        )
         found.id_number = f"{who:018d}"
         session.add(found)
         session.flush()
     paper = SkillCertificate(
-        organization_id=unit, applicant_id=found.id, number=f"n{serial}", number_key=f"n{serial}",
-        occupation="t", occupation_term=facts.get("trade", "t0"), level=facts.get("level", "low"),
-        issuer=facts.get("issuer", "home"), issued_on=facts.get("issued", OPENS), **base,
+        organization_id=unit,
+        applicant_id=found.id,
+        number=f"n{serial}",
+        number_key=f"n{serial}",
+        occupation="t",
+        occupation_term=facts.get("trade", "t0"),
+        level=facts.get("level", "low"),
+        issuer=facts.get("issuer", "home"),
+        issued_on=facts.get("issued", OPENS),
+        **base,
     )
     session.add(paper)
     session.flush()
     opinion = facts.get("opinion")
     values = {
-        "row_key": f"a{serial}", "number": f"X-{serial}", "programme_id": revision.programme_id,
-        "revision_id": revision.id, "window_id": revision.windows[0].id, "family": "x",
-        "channel": "unit", "organization_id": unit, "applicant_id": found.id,
-        "certificate_id": paper.id, "state": facts.get("state", "waiting"), "sequence": serial,
-        "submitted_on": facts.get("submitted", CLOSES), "claim_key": f"n{serial}", "claims": True,
-        "amount_fen": 0, "fields": {"opinion": opinion} if opinion else {},
-        "created_at": Clock().now(), **base,
+        "row_key": f"a{serial}",
+        "number": f"X-{serial}",
+        "programme_id": revision.programme_id,
+        "revision_id": revision.id,
+        "window_id": revision.windows[0].id,
+        "family": "x",
+        "channel": "unit",
+        "organization_id": unit,
+        "applicant_id": found.id,
+        "certificate_id": paper.id,
+        "state": facts.get("state", "waiting"),
+        "sequence": serial,
+        "submitted_on": facts.get("submitted", CLOSES),
+        "claim_key": f"n{serial}",
+        "claims": True,
+        "amount_fen": 0,
+        "fields": {"opinion": opinion} if opinion else {},
+        "created_at": Clock().now(),
+        **base,
     }
-    return int(session.execute(insert(Application).values(values).returning(Application.id)).scalar_one())
+    return int(
+        session.execute(insert(Application).values(values).returning(Application.id)).scalar_one()
+    )
 
 
 def _seen(session: Session, case: int) -> Application:
@@ -156,8 +226,13 @@ def _seen(session: Session, case: int) -> Application:
     ],
 )
 def test_a_case_is_judged_by_its_facts(
-    session: Session, city: City, revision: Revision,
-    facts: dict[str, Any], verdict: str, missed: str, asked: str,
+    session: Session,
+    city: City,
+    revision: Revision,
+    facts: dict[str, Any],
+    verdict: str,
+    missed: str,
+    asked: str,
 ) -> None:
     case = _case(session, city, revision, 1, **facts)
     judge(session, revision)
@@ -171,7 +246,11 @@ def test_the_third_of_one_person_is_refused(
 ) -> None:
     cases = [_case(session, city, revision, n, person=7) for n in (1, 2, 3)]
     judge(session, revision)
-    assert [_seen(session, case).verdict for case in cases] == ["eligible", "eligible", "ineligible"]
+    assert [_seen(session, case).verdict for case in cases] == [
+        "eligible",
+        "eligible",
+        "ineligible",
+    ]
     assert _seen(session, cases[2]).missed == ",two-each,"
 
 
@@ -192,7 +271,10 @@ def test_an_approved_case_holds_its_place_before_earlier_ones(
     for n in (3, 4):
         _case(session, city, revision, n, person=7, state="approved")
     judge(session, revision)
-    assert [_seen(session, case).verdict for case in (first, second)] == ["ineligible", "ineligible"]
+    assert [_seen(session, case).verdict for case in (first, second)] == [
+        "ineligible",
+        "ineligible",
+    ]
 
 
 def test_awards_of_the_family_hold_places(session: Session, city: City, revision: Revision) -> None:
@@ -205,7 +287,10 @@ def test_awards_of_the_family_hold_places(session: Session, city: City, revision
     late = _case(session, city, revision, 3, person=7)
     other = _case(session, city, revision, 4, person=8)
     judge(session, revision)
-    assert (_seen(session, late).verdict, _seen(session, other).verdict) == ("ineligible", "eligible")
+    assert (_seen(session, late).verdict, _seen(session, other).verdict) == (
+        "ineligible",
+        "eligible",
+    )
 
 
 def test_an_override_passes_what_asks_until_it_is_void(
@@ -215,8 +300,14 @@ def test_an_override_passes_what_asks_until_it_is_void(
     act = DecisionBatch(outcome="pass", decided_at=Clock().now())
     session.add(act)
     session.flush()
-    override = Override(application_id=case, condition_key="opinion", revision_id=revision.id,
-                        batch_id=act.id, reason="seen", made_at=Clock().now())
+    override = Override(
+        application_id=case,
+        condition_key="opinion",
+        revision_id=revision.id,
+        batch_id=act.id,
+        reason="seen",
+        made_at=Clock().now(),
+    )
     session.add(override)
     session.flush()
     judge(session, revision)
@@ -234,14 +325,21 @@ def test_a_decided_case_is_never_rejudged(session: Session, city: City, revision
 
 def test_one_case_and_the_whole_agree(session: Session, city: City, revision: Revision) -> None:
     random = Random(4)
-    revision.orders = [OrderKey(position=1, key="late", fact="certificate.issued_on",
-                                descending=True)]
+    revision.orders = [
+        OrderKey(position=1, key="late", fact="certificate.issued_on", descending=True)
+    ]
     session.flush()
     for serial in range(1, 121):
         _case(
-            session, city, revision, serial, person=random.randrange(40),
+            session,
+            city,
+            revision,
+            serial,
+            person=random.randrange(40),
             member=random.choice([True, True, True, False, None]),
-            level=random.choice(LEVELS), issuer=random.choice(ISSUERS), trade=random.choice(TRADES),
+            level=random.choice(LEVELS),
+            issuer=random.choice(ISSUERS),
+            trade=random.choice(TRADES),
             issued=OPENS - timedelta(random.randrange(1000)),
             opinion=random.choice([None, "yes", "no"]),
             state=random.choice(["waiting", "waiting", "returned", "approved"]),
