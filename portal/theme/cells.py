@@ -119,7 +119,9 @@ def level(word: str, rank: int, sub: str = "") -> Markup:
 def status(word: str, state: str) -> Markup:
     """Where a case stands. ``state``: draft, waiting, returned, passed, paid, refused, closed."""
     tone, symbol = _STATES.get(state, ("plain", "point"))
-    return Markup(f'<span class="jx-status jx-{tone}">{icon(symbol)}{escape(word)}</span>')
+    return Markup(
+        f'<span class="jx-status jx-{tone}">{icon(symbol)}{escape(word)}</span>'
+    )
 
 
 def verdict(kind: str, clause: str = "", word: str = "") -> Markup:
@@ -146,7 +148,9 @@ def verdict_mark(kind: str) -> tuple[Tone, str]:
 def amount(fen: int | None, *, sign: bool = False) -> Markup:
     """Fen as yuan with thousands, and the cents only where there are some."""
     text = yuan(fen)
-    return Markup(f'<span class="jx-num">{"¥" if sign and text else ""}{text}</span>')
+    if sign and text:
+        text = f"-¥{text[1:]}" if text.startswith("-") else f"¥{text}"
+    return Markup(f'<span class="jx-num{"" if sign else " jx-fen"}">{text}</span>')
 
 
 def yuan(fen: int | None) -> str:
