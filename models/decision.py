@@ -34,7 +34,7 @@ class Selection(Model):
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     row_key: Mapped[str] = mapped_column(String(22), unique=True)
-    account_id: Mapped[int] = mapped_column(ForeignKey("account.id"), index=True)
+    account_id: Mapped[int | None] = mapped_column(ForeignKey("account.id"), index=True)
     outcome: Mapped[str] = mapped_column(String(20))
     query: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)

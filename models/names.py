@@ -56,7 +56,7 @@ def _plain(text: str) -> str:
 
 def _syllables(text: str) -> Iterator[str]:
     # ``errors=list`` keeps digits and letters apart, one reading to each character
-    readings = [said[0] for said in pinyin(text, style=Style.TONE3, errors=list)]
+    readings = [said[0] for said in pinyin(text, style=Style.TONE3, errors=list)]  # type: ignore[arg-type]
     if len(text) <= _PERSON_LENGTH and not text.startswith(_COMPOUND):
         readings[:1] = [_SURNAMES.get(character, readings[0]) for character in text[:1]]
     for word, sounds in _WORDS.items():

@@ -13,7 +13,6 @@ from sqlalchemy.orm import Session
 
 from models.application import APPROVED, Application
 from models.application import PAID as PAID_OUT
-from models.audit import AuditEntry
 from models.base import N_, Refusal
 from models.decision import PAY, Decision, DecisionBatch
 from models.funding import MADE, PAID, TRANSFERRED, Payment, PaymentBatch
@@ -22,6 +21,7 @@ from models.programme import Programme
 from portal.access import audit
 from portal.access.actor import Actor
 from portal.access.permissions import require
+from portal.access.trail import record_batch
 from portal.clock import Clock
 from portal.funding import ledger
 from portal.funding.budget import budget_of, spend
@@ -239,61 +239,8 @@ def _close_cases(session: Session, actor: Actor, now: datetime, batch: PaymentBa
         )
         .execution_options(synchronize_session=False)
     )
-    session.execute(insert(Decision).from_select(*_decisions(act, actor, now)))
-    audit.seal(session, now, lambda seal_id: _audit_cases(session, seal_id, actor, now, act, batch))
+    record_batch(session, actor, now, act, Application.stage_key.expression, reason=batch.number)
 
 
 def _cases(batch: PaymentBatch) -> Select[Any]:
     return select(Payment.application_id).where(Payment.batch_id == batch.id)
-
-
-def _decisions(
-    act: DecisionBatch, actor: Actor, now: datetime
-) -> tuple[list[str], Select[Any]]:
-    moved = Application
-    values: dict[str, Any] = {
-        "application_id": moved.id,
-        "batch_id": literal(act.id),
-        "account_id": literal(actor.account_id),
-        "outcome": literal(PAY),
-        "from_stage": moved.stage_key,
-        "to_stage": moved.stage_key,
-        "to_state": moved.state,
-        "reason": literal(""),
-        "version": moved.version,
-        "revision_id": moved.revision_id,
-        "verdict": moved.verdict,
-        "tier_key": moved.tier_key,
-        "amount_fen": moved.amount_fen,
-        "decided_at": literal(now, Decision.decided_at.type),
-    }
-    rows = select(*values.values()).where(moved.batch_id == act.id).order_by(moved.id)
-    return list(values), rows
-
-
-def _audit_cases(
-    session: Session,
-    seal_id: int,
-    actor: Actor,
-    now: datetime,
-    act: DecisionBatch,
-    batch: PaymentBatch,
-) -> None:
-    shared = {
-        "seal_id": seal_id,
-        "account_id": actor.account_id,
-        "action": "payment:pay",
-        "entity": "application",
-        "outcome": "done",
-        "reason": batch.number,
-        "address": actor.address,
-    }
-    values: dict[str, Any] = {name: literal(value) for name, value in shared.items()}
-    values |= {
-        "at": literal(now, AuditEntry.at.type),
-        "details": literal({}, AuditEntry.details.type),
-        "entity_id": Application.id,
-        "organization_id": Application.organization_id,
-    }
-    rows = select(*values.values()).where(Application.batch_id == act.id).order_by(Application.id)
-    session.execute(insert(AuditEntry).from_select(list(values), rows))

@@ -1,0 +1,91 @@
+"""The route of a case: its stages in order, and the words that name where it stands."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, selectinload
+
+from models.application import APPROVED, DRAFT, REFUSED, RETURNED, STATES, WAITING, Application
+from models.programme import Revision, Stage
+
+_WORDS = {WAITING: "waiting", RETURNED: "returned", REFUSED: "failed"}
+
+
+def stages_of(revision: Revision, channel: str) -> list[Stage]:
+    """The stages that a case of *channel* walks, in order."""
+    return [stage for stage in revision.stages if not stage.channels or channel in stage.channels]
+
+
+def label_of(revision: Revision, state: str, stage_key: str | None) -> str:
+    """The programme's own word for where a case stands; the plain state where it has none."""
+    if state == APPROVED and revision.stages:
+        return revision.stages[-1].words.get("passed", "")
+    if state in _WORDS:
+        stage = next((row for row in revision.stages if row.key == stage_key), None)
+        if stage is not None:
+            return stage.words.get(_WORDS[state], "")
+    return revision.closing_words.get(state) or STATES[state]
+
+
+def editable(application: Application) -> bool:
+    """Whether the case may be edited: a draft, returned, or still undecided (S15 手册, R139)."""
+    if application.state in (DRAFT, RETURNED):
+        return True
+    if application.state != WAITING:
+        return False
+    first = stages_of(application.revision, application.channel)[0]
+    return first.is_editable and application.stage_key == first.key
+
+
+class StageBook:
+    """Labels of every revision, read once: lists ask it per row without a query."""
+
+    def __init__(self, session: Session) -> None:
+        loaded = session.scalars(
+            select(Revision).options(
+                selectinload(Revision.stages),
+                selectinload(Revision.tiers),
+                selectinload(Revision.conditions),
+            )
+        )
+        self._revisions: Mapping[int, Revision] = {row.id: row for row in loaded}
+        self._labels: dict[tuple[int, str, str | None], str] = {}
+
+    def revision(self, revision_id: int) -> Revision:
+        """The revision with *revision_id*, its stages, tiers and conditions loaded."""
+        return self._revisions[revision_id]
+
+    def label(self, revision_id: int, state: str, stage_key: str | None) -> str:
+        """``label_of`` from memory."""
+        key = (revision_id, state, stage_key)
+        if key not in self._labels:
+            self._labels[key] = label_of(self._revisions[revision_id], state, stage_key)
+        return self._labels[key]
+
+    def title(self, stage_key: str) -> str:
+        """The title of a stage, of the newest revision that has it."""
+        for revision in reversed(list(self._revisions.values())):
+            for stage in revision.stages:
+                if stage.key == stage_key:
+                    return stage.title
+        return stage_key
+
+    def stage_titles(self) -> dict[str, str]:
+        """Every stage's key and title, in route order, of all programmes."""
+        found: dict[str, str] = {}
+        for revision in self._revisions.values():
+            for stage in revision.stages:
+                found[stage.key] = stage.title
+        return found
+
+    def acting_on(self, role: str) -> list[str]:
+        """The keys of the stages at which *role* decides."""
+        found = [
+            stage.key
+            for revision in self._revisions.values()
+            for stage in revision.stages
+            if stage.acts == role
+        ]
+        return list(dict.fromkeys(found))

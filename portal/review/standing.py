@@ -1,0 +1,119 @@
+"""How each chosen case stands towards one act: ready, or why not. One CASE, worked out in SQL."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, case, func, literal, or_, select
+from sqlalchemy.orm import Session
+
+from models.application import ELIGIBLE, HELD, WAITING, Application
+from models.base import N_
+from models.decision import PASS, Selection, SelectionItem
+from models.programme import ASK, Revision, Stage
+from portal.access.actor import Actor
+from portal.access.scope import visible
+from portal.review.route import stages_of
+
+READY, NEEDS_PERSON, INELIGIBLE = "ready", "needs_person", "ineligible"
+CHANGED, DECIDED, OUTSIDE = "changed", "decided", "outside"
+NOT_YOURS, OWN = "not_yours", "own"
+REASONS = {
+    READY: N_("Can be decided"),
+    NEEDS_PERSON: N_("A person must confirm what the rules cannot, with a reason"),
+    INELIGIBLE: N_("Does not meet the conditions; return it or decide not to fund it"),
+    CHANGED: N_("Changed since you chose it"),
+    DECIDED: N_("Is not waiting for a decision"),
+    OUTSIDE: N_("Is not in your union"),
+    NOT_YOURS: N_("Waits for another stage"),
+    OWN: N_("You entered it yourself; somebody else must decide"),
+}
+
+
+def standing(
+    session: Session, actor: Actor, selection: Selection, outcome: str
+) -> ColumnElement[str]:
+    """SQL that says how an application joined to its ``SelectionItem`` stands to *outcome*."""
+    steps: list[Any] = [
+        (~visible(Application, actor), OUTSIDE),
+        (Application.state != WAITING, DECIDED),
+        (Application.version != SelectionItem.version, CHANGED),
+        (~_at_own_stage(session, actor, selection), NOT_YOURS),
+        (~not_own(actor), OWN),
+    ]
+    if outcome == PASS:
+        steps += [
+            (passable(session, selection), READY),
+            (Application.verdict == HELD, NEEDS_PERSON),
+            (Application.verdict != ELIGIBLE, INELIGIBLE),
+        ]
+    return case(*steps, else_=READY)
+
+
+def not_own(actor: Actor) -> ColumnElement[bool]:
+    """Neither entered nor submitted by *actor*."""
+    me = actor.account_id
+    if me is None:
+        return literal(True)
+    return and_(
+        or_(Application.created_by_id.is_(None), Application.created_by_id != me),
+        or_(Application.submitted_by_id.is_(None), Application.submitted_by_id != me),
+    )
+
+
+def passable(session: Session, selection: Selection) -> ColumnElement[bool]:
+    """Eligible, or held only by questions that a later stage answers."""
+    routes = [
+        and_(_at(revision, channel, stage), questions_left(revision, channel, stage).in_(("", ",")))
+        for revision, channel, stage in groups(session, selection)
+    ]
+    waits_for_later = and_(Application.verdict == HELD, or_(*routes)) if routes else literal(False)
+    return or_(Application.verdict == ELIGIBLE, waits_for_later)
+
+
+def questions_left(revision: Revision, channel: str, stage: Stage) -> ColumnElement[str]:
+    """``application.asked`` without the conditions that stages after *stage* answer."""
+    route = [row.key for row in stages_of(revision, channel)]
+    later = route[route.index(stage.key) + 1 :]
+    left: ColumnElement[str] = Application.asked.expression
+    for row in revision.conditions:
+        if row.otherwise == ASK and row.asks in later:
+            left = func.replace(left, f",{row.key},", ",")
+    return left
+
+
+def groups(session: Session, selection: Selection) -> list[tuple[Revision, str, Stage]]:
+    """The revisions, channels and stages at which chosen cases wait."""
+    rows = session.execute(
+        select(Application.revision_id, Application.channel, Application.stage_key)
+        .join(SelectionItem, SelectionItem.application_id == Application.id)
+        .where(SelectionItem.selection_id == selection.id, Application.state == WAITING)
+        .distinct()
+        .order_by(Application.revision_id, Application.channel, Application.stage_key)
+    )
+    found = []
+    for revision_id, channel, stage_key in rows.all():
+        revision = session.get_one(Revision, revision_id)
+        stage = next((row for row in stages_of(revision, channel) if row.key == stage_key), None)
+        if stage is not None:
+            found.append((revision, channel, stage))
+    return found
+
+
+def _at(revision: Revision, channel: str, stage: Stage) -> ColumnElement[bool]:
+    return and_(
+        Application.revision_id == revision.id,
+        Application.channel == channel,
+        Application.stage_key == stage.key,
+    )
+
+
+def _at_own_stage(
+    session: Session, actor: Actor, selection: Selection
+) -> ColumnElement[bool]:
+    own = [
+        _at(revision, channel, stage)
+        for revision, channel, stage in groups(session, selection)
+        if stage.acts == actor.role
+    ]
+    return or_(*own) if own else literal(False)

@@ -1,0 +1,240 @@
+"""Submitting: a place in the sequence, a claim, a window, the first stage, a judgement.
+
+The sequence is given once, at the first complete submission, and a return keeps it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import func, literal, null, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from models.application import DRAFT, RETURNED, WAITING, Application
+from models.base import N_, Refusal
+from models.certificate import SkillCertificate
+from models.decision import SUBMIT, WITHDRAW, DecisionBatch, Override
+from models.programme import Programme, Revision, Window
+from portal.access.actor import Actor
+from portal.access.permissions import require
+from portal.access.scope import visible
+from portal.access.trail import record_batch
+from portal.clock import Clock
+from portal.policy.judge import judge
+from portal.review.route import editable, stages_of
+
+
+class OutsideWindow(Refusal):
+    """The day lies in no window of the channel."""
+
+    message = N_("Applications were not being received on %(day)s; they are received %(windows)s.")
+
+
+class AlreadyClaimed(Refusal):
+    """Another live application of the programme family claims the same thing."""
+
+    message = N_("This certificate is already claimed by application %(number)s.")
+
+
+class NotADraft(Refusal):
+    """The application was submitted before."""
+
+    message = N_("This application was already submitted.")
+
+
+class NotWithdrawable(Refusal):
+    """The case was decided for good."""
+
+    message = N_("This application can no longer be withdrawn.")
+
+
+def submit(session: Session, actor: Actor, clock: Clock, cases: Sequence[int]) -> None:
+    """Submit the drafts *cases* (ids, in the order of their arrival) in one act.
+
+    All belong to one revision and channel and lie in the actor's subtree. Raises
+    ``OutsideWindow``, ``AlreadyClaimed``, ``NotADraft``; then nothing is written.
+    """
+    require(actor, "application:write")
+    drafts = _drafts(session, actor, cases)
+    revision = session.get_one(Revision, drafts[0].revision_id)
+    stage = stages_of(revision, drafts[0].channel)[0]
+    batch = _batch(session, actor, clock.now(), SUBMIT, len(drafts))
+    windows = _windows(revision, drafts[0].channel, {row.submitted_on for row in drafts}, clock)
+    base = _reserve(session, revision.programme_id, len(drafts)) - len(drafts)
+    for day, window in windows.items():
+        _place(session, actor, clock.now(), cases, day or clock.today(), day, window, stage.key, batch)
+    _claim(session, batch, base)
+    judge(session, revision, only=_moved(batch))
+    record_batch(session, actor, clock.now(), batch, null())
+
+
+def resubmit(session: Session, actor: Actor, clock: Clock, application: Application) -> None:
+    """Send an edited case back for review at the stage it waits for or was returned to.
+
+    Its place in the sequence stays, passed conditions are asked again (S15 手册, R141).
+    """
+    require(actor, "application:write")
+    now = clock.now()
+    batch = _batch(session, actor, now, SUBMIT, 1)
+    session.execute(
+        update(Override)
+        .where(Override.application_id == application.id, Override.voided_at.is_(None))
+        .values(voided_at=now)
+    )
+    came_from = application.stage_key
+    _update(
+        session,
+        Application.id == application.id,
+        state=WAITING,
+        stage_key=came_from,
+        submitted_by_id=actor.account_id,
+        batch_id=batch.id,
+        updated_at=now,
+        version=Application.version + 1,
+    )
+    _claim(session, batch, None)
+    judge(session, application.revision, only=_moved(batch))
+    record_batch(session, actor, now, batch, literal(came_from))
+    session.refresh(application)
+
+
+def withdraw(session: Session, actor: Actor, clock: Clock, application: Application) -> None:
+    """Take a case back before anybody approved it; its claim is free again."""
+    require(actor, "application:write")
+    if application.state not in (WAITING, RETURNED) or not editable(application):
+        raise NotWithdrawable()
+    batch = _batch(session, actor, clock.now(), WITHDRAW, 1)
+    _update(
+        session,
+        Application.id == application.id,
+        state="withdrawn",
+        claims=False,
+        batch_id=batch.id,
+        updated_at=clock.now(),
+        version=Application.version + 1,
+    )
+    record_batch(session, actor, clock.now(), batch, Application.stage_key.expression)
+    session.refresh(application)
+
+
+def window_on(revision: Revision, channel: str, day: date) -> Window:
+    """The window of *channel* that *day* lies in; raises ``OutsideWindow`` with the dates."""
+    open_to = [row for row in revision.windows if not row.channels or channel in row.channels]
+    for row in open_to:
+        if row.opens_on <= day <= row.closes_on:
+            return row
+    dates = "、".join(f"{row.opens_on} – {row.closes_on}" for row in open_to)
+    raise OutsideWindow(day=day.isoformat(), windows=dates)
+
+
+def _drafts(session: Session, actor: Actor, cases: Sequence[int]) -> Sequence[Any]:
+    rows = session.execute(
+        select(Application.revision_id, Application.channel, Application.submitted_on).where(
+            Application.id.in_(cases), Application.state == DRAFT, visible(Application, actor)
+        )
+    ).all()
+    if len(rows) != len(set(cases)) or not rows:
+        raise NotADraft()
+    return rows
+
+
+def _windows(
+    revision: Revision, channel: str, days: set[date | None], clock: Clock
+) -> dict[date | None, Window]:
+    return {day: window_on(revision, channel, day or clock.today()) for day in days}
+
+
+def _batch(
+    session: Session, actor: Actor, now: datetime, outcome: str, decided: int
+) -> DecisionBatch:
+    batch = DecisionBatch(
+        account_id=actor.account_id, outcome=outcome, decided=decided, decided_at=now
+    )
+    session.add(batch)
+    session.flush()
+    return batch
+
+
+def _reserve(session: Session, programme_id: int, count: int) -> int:
+    raised = (
+        update(Programme)
+        .where(Programme.id == programme_id)
+        .values(last_sequence=Programme.last_sequence + count)
+        .returning(Programme.last_sequence)
+        .execution_options(synchronize_session=False)
+    )
+    return session.execute(raised).scalar_one()
+
+
+def _place(
+    session: Session,
+    actor: Actor,
+    now: datetime,
+    cases: Sequence[int],
+    day: date,
+    given: date | None,
+    window: Window,
+    stage_key: str,
+    batch: DecisionBatch,
+) -> None:
+    """Put the drafts of one day into their window and at the first stage."""
+    _update(
+        session,
+        Application.id.in_(cases),
+        Application.state == DRAFT,
+        Application.submitted_on == given if given else Application.submitted_on.is_(None),
+        state=WAITING,
+        stage_key=stage_key,
+        window_id=window.id,
+        submitted_on=day,
+        submitted_by_id=actor.account_id,
+        batch_id=batch.id,
+        updated_at=now,
+        version=Application.version + 1,
+    )
+
+
+def _claim(session: Session, batch: DecisionBatch, base: int | None) -> None:
+    """Claim each case's certificate and, with *base*, number the cases after it."""
+    placed = (
+        select(
+            Application.id,
+            func.row_number().over(order_by=Application.id).label("place"),
+            SkillCertificate.number_key,
+        )
+        .outerjoin(SkillCertificate, SkillCertificate.id == Application.certificate_id)
+        .where(Application.batch_id == batch.id)
+        .subquery("placed")
+    )
+    values: dict[str, Any] = {"claim_key": placed.c.number_key, "claims": True}
+    if base is not None:
+        values["sequence"] = placed.c.place + base
+    try:
+        with session.begin_nested():
+            _update(session, Application.id == placed.c.id, **values)
+    except IntegrityError:
+        raise AlreadyClaimed(number=_earlier(session, placed)) from None
+
+
+def _earlier(session: Session, placed: Any) -> str:
+    """The number of the live application that stands in the way."""
+    held = select(Application.number).where(
+        Application.claims, Application.claim_key.in_(select(placed.c.number_key))
+    )
+    return session.scalars(held.order_by(Application.id).limit(1)).first() or "–"
+
+
+def _moved(batch: DecisionBatch) -> Any:
+    return select(Application.id).where(Application.batch_id == batch.id)
+
+
+def _update(session: Session, *where: Any, **values: Any) -> None:
+    session.execute(
+        update(Application)
+        .where(*where)
+        .values(**values)
+        .execution_options(synchronize_session=False)
+    )
