@@ -68,12 +68,26 @@ def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def postgresql_server() -> Iterator[str]:
-    """The address of a PostgreSQL of our own, ending in ``/``; stopped afterwards."""
+    """The address of a PostgreSQL of our own, with ``{name}`` for the database."""
     home = Path(tempfile.mkdtemp(prefix="jx-pg-", dir="/tmp"))
-    _as_postgres(home, "initdb", "-D", home / "data", "-U", "portal", "-A", "trust", "--no-sync",
-                 "-E", "UTF8", "--locale=C.UTF-8")
+    _as_postgres(
+        home,
+        "initdb",
+        "-D",
+        home / "data",
+        "-U",
+        "portal",
+        "-A",
+        "trust",
+        "--no-sync",
+        "-E",
+        "UTF8",
+        "--locale=C.UTF-8",
+    )
     quick = f"-F -c listen_addresses='' -k {home} -c full_page_writes=off"
-    _as_postgres(home, "pg_ctl", "-D", home / "data", "-w", "-o", quick, "-l", home / "log", "start")
+    _as_postgres(
+        home, "pg_ctl", "-D", home / "data", "-w", "-o", quick, "-l", home / "log", "start"
+    )
     try:
         yield f"postgresql+psycopg://portal@/{{name}}?host={home}"
     finally:
@@ -97,15 +111,17 @@ def dialect() -> str:
 
 
 @pytest.fixture
-def database_url(dialect: str, tmp_path: Path, request: pytest.FixtureRequest) -> str:
+def database_url(dialect: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[str]:
     """A fresh, migrated, empty database."""
     if dialect == "sqlite":
         shutil.copy(request.getfixturevalue("migrated_sqlite"), tmp_path / "portal.db")
-        return f"sqlite:///{tmp_path / 'portal.db'}"
+        yield f"sqlite:///{tmp_path / 'portal.db'}"
+        return
     server = request.getfixturevalue("postgresql_server")
     name = f"t{secrets.token_hex(6)}"
     _create_database(server, name, request.getfixturevalue("migrated_postgresql"))
-    return str(server.format(name=name))
+    yield server.format(name=name)
+    _administer(server, f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
 @pytest.fixture
@@ -118,6 +134,11 @@ def settings() -> dict[str, object]:
 def app(database_url: str, tmp_path: Path, settings: dict[str, object]) -> Iterator[Flask]:
     """The application on a fresh database. Web tests push no context around their requests."""
     application = create_app(make_config(database_url, tmp_path, **settings))
+    if "theme" not in application.blueprints:
+        from portal import theme
+        from portal.theme.shapes import Shell
+
+        theme.register(application, lambda: Shell(brand="匠心"))
     yield application
     begin_writing(False)
     with application.app_context():
@@ -234,9 +255,13 @@ def _migrate(config: Config) -> None:
 
 
 def _create_database(server: str, name: str, template: str) -> None:
+    _administer(server, f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+
+
+def _administer(server: str, command: str) -> None:
     address = server.replace("+psycopg", "").format(name="postgres")
     with psycopg.connect(address, autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')  # noqa: S608
+        connection.execute(command)
 
 
 def _as_postgres(home: Path, program: str, *arguments: object) -> None:

@@ -127,9 +127,7 @@ def admit(session: Session, now: datetime, door: Door, password: str, days: int 
     if account.totp_sealed is None:
         forgive(session, now, door.login_bucket, door.address)
     token = sessions.open_session(session, now, account.id, door.address)
-    audit.record(
-        session, Actor.of(account, door.address), now, "log in", "account", account.id
-    )
+    audit.record(session, Actor.of(account, door.address), now, "log in", "account", account.id)
     return token
 
 

@@ -26,6 +26,7 @@ from portal.access.permissions import require
 from portal.access.tree import BadTree, Row
 from portal.clock import Clock
 
+
 class UnknownUnion(BadTree):
     """No union has this code."""
 

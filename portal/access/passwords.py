@@ -116,4 +116,3 @@ def _kinds(plain: str) -> int:
         any(not character.isalnum() for character in plain),
     )
     return sum(tests)
-

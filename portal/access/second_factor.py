@@ -83,4 +83,3 @@ def _step_of(secret: str, code: str, at: datetime) -> int | None:
         if pyotp.utils.strings_equal(totp.at(step * _STEP_SECONDS), plain):
             return step
     return None
-

@@ -31,7 +31,7 @@ def register(app: Flask) -> None:
 
 def words_of(refusal: Refusal) -> str:
     """What *refusal* says, in the language of the page or command."""
-    text = _(refusal.message)
+    text: str = _(refusal.message)
     return text % refusal.params if refusal.params else text
 
 
@@ -95,4 +95,4 @@ def _asked_by_script() -> bool:
 
 
 def _plain(code: int) -> str:
-    return _("The request was refused (%(code)s).", code=code)
+    return str(_("The request was refused (%(code)s).", code=code))

@@ -19,7 +19,6 @@ from portal.web.actor import (
     address,
     clock,
     config,
-    current_actor,
     load_person,
     maybe_signed_in,
     signed_in,
@@ -29,7 +28,6 @@ from portal.web.errors import words_of
 HOME = "/"
 pages = Blueprint("access", __name__)
 _INSIDE = re.compile(r"/(?![/\\])[^\\\x00-\x1f]*")
-_WEAK_PLACES = {own_password.WrongPassword: "old"}
 
 
 def register(app: Flask) -> None:
@@ -81,7 +79,8 @@ def change_password() -> ResponseReturnValue:
         )
     except Refusal as refusal:
         db.session.rollback()
-        return _password_page([(_WEAK_PLACES.get(type(refusal), "new"), words_of(refusal))]), 422
+        field = "old" if isinstance(refusal, own_password.WrongPassword) else "new"
+        return _password_page([(field, words_of(refusal))]), 422
     _enter(who.account_id, who.second_factor)
     db.session.commit()
     flash(_("Your password was changed."), "success")

@@ -36,9 +36,7 @@ Maker = Callable[[Actor, str, str], Account]
 def make(session: Session, clock: Clock, city: City) -> Maker:
     def make_one(actor: Actor, role: str, code: str) -> Account:
         login = f"{role}@{code}"
-        made = accounts.create_account(
-            session, actor, clock, login, "某人", role, city.union(code)
-        )
+        made = accounts.create_account(session, actor, clock, login, "某人", role, city.union(code))
         return made[0]
 
     return make_one

@@ -59,17 +59,16 @@ def test_the_database_does_not_hold_the_cookies_id(session: Session, wang: Actor
 
 
 @pytest.mark.parametrize("name", ["WANG", " wang ", "ｗａｎｇ"])
-def test_case_and_width_of_the_name_do_not_matter(
-    session: Session, wang: Actor, name: str
-) -> None:
+def test_case_and_width_of_the_name_do_not_matter(session: Session, wang: Actor, name: str) -> None:
     assert isinstance(enter(session, name, PASSWORD), str)
 
 
 def test_five_failures_lock_the_account_from_every_address(session: Session, wang: Actor) -> None:
     fail(session, "wang", 5)
     assert isinstance(enter(session, "wang", PASSWORD, address=THERE), login.LockedOut)
-    assert isinstance(enter(session, "wang", PASSWORD, NOW + timedelta(minutes=29)), login.LockedOut)
-    assert isinstance(enter(session, "wang", PASSWORD, NOW + timedelta(minutes=31)), str)
+    soon, later = NOW + timedelta(minutes=29), NOW + timedelta(minutes=31)
+    assert isinstance(enter(session, "wang", PASSWORD, soon), login.LockedOut)
+    assert isinstance(enter(session, "wang", PASSWORD, later), str)
 
 
 def test_variants_of_a_name_share_one_count(session: Session, wang: Actor) -> None:
@@ -84,9 +83,7 @@ def test_four_failures_and_a_success_start_anew(session: Session, wang: Actor) -
         assert isinstance(enter(session, "wang", PASSWORD), str)
 
 
-def test_a_locked_account_leaves_others_alone(
-    session: Session, wang: Actor, city: City
-) -> None:
+def test_a_locked_account_leaves_others_alone(session: Session, wang: Actor, city: City) -> None:
     city.person("li", "grass-roots", "D1-1")
     fail(session, "wang", 5)
     assert isinstance(enter(session, "li", PASSWORD), str)

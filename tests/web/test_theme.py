@@ -80,9 +80,7 @@ def _grid(**changes: Any) -> shapes.Grid:
         "action_url": "/cases/action/",
         "here": "/cases?tab=mine",
         "search_url": "/cases/search",
-        "filters": [
-            shapes.Filter("status", "Status", choices=[shapes.Choice("", "All")])
-        ],
+        "filters": [shapes.Filter("status", "Status", choices=[shapes.Choice("", "All")])],
         "chips": [shapes.Chip("Status", NASTY, "/cases")],
         "totals_url": "/cases/totals",
     }
@@ -122,9 +120,7 @@ def rendered(page: Flask) -> dict[str, str]:
         exceptional=[pages.Exceptional("9", NASTY)],
         errors=[("reason", "Say why")],
     )
-    outcome = pages.Outcome(
-        "Out", 1, 5, 1, [pages.OutcomeRow("1", NASTY, reason="gone")], "/b"
-    )
+    outcome = pages.Outcome("Out", 1, 5, 1, [pages.OutcomeRow("1", NASTY, reason="gone")], "/b")
     preview = pages.Preview(
         "Look",
         "a.xlsx",
@@ -156,9 +152,7 @@ def rendered(page: Flask) -> dict[str, str]:
         "admin/model/modals/details.html": {"detail": detail, "return_url": "/"},
     }
     base = {"admin_base_template": "admin/base.html"}
-    made = {
-        name: render_template(name, **base, **values) for name, values in known.items()
-    }
+    made = {name: render_template(name, **base, **values) for name, values in known.items()}
     return made | {"admin/model/list.html": _list(_grid())}
 
 
@@ -235,9 +229,7 @@ def test_an_empty_list_says_why_and_what_next(page: Flask) -> None:
     assert "<tfoot" not in html
 
 
-def test_a_logged_out_page_has_no_sidebar(
-    page: Flask, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_logged_out_page_has_no_sidebar(page: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     bare = shapes.Shell(brand="Portal")
     html = render_template("portal/login.html", action_url="/login", shell=bare)
     assert "jx-side" not in html
@@ -271,9 +263,7 @@ def test_an_eye_is_drawn_only_for_those_who_may(page: Flask) -> None:
 
 def test_every_icon_is_in_the_sprite(rendered: dict[str, str]) -> None:
     used = {
-        name
-        for html in rendered.values()
-        for name in re.findall(r"icons\.svg[^#]*#([^\"]+)", html)
+        name for html in rendered.values() for name in re.findall(r"icons\.svg[^#]*#([^\"]+)", html)
     }
     source = "".join(path.read_text() for path in TEMPLATES.rglob("*.html"))
     used |= set(re.findall(r"ui\.icon\('([a-z0-9-]+)'\)", source))
@@ -292,9 +282,7 @@ def test_every_icon_is_in_the_sprite(rendered: dict[str, str]) -> None:
 def test_vendored_files_are_those_whose_licence_is_told() -> None:
     vendor = STATIC / "vendor"
     told = dict(
-        re.findall(
-            r"\| `([^`]+)` .*?`([0-9a-f]{64})`", (vendor / "LICENSES.md").read_text()
-        )
+        re.findall(r"\| `([^`]+)` .*?`([0-9a-f]{64})`", (vendor / "LICENSES.md").read_text())
     )
     files = {p.name for p in vendor.iterdir() if p.suffix in (".css", ".js", ".svg")}
     assert set(told) == files
@@ -305,9 +293,7 @@ def test_vendored_files_are_those_whose_licence_is_told() -> None:
 def test_every_word_of_the_theme_is_in_the_chinese_catalogue() -> None:
     catalogue = read_po(BytesIO(CATALOGUE.read_bytes()), locale="zh_CN")
     missing = {
-        word
-        for word in _words()
-        if not (catalogue.get(word) and catalogue.get(word).string)
+        word for word in _words() if not (catalogue.get(word) and catalogue.get(word).string)
     }  # type: ignore[union-attr]
     assert missing == set()
 

@@ -1,0 +1,183 @@
+"""A town in which every text of every union is a canary: who sees one, saw that union's row.
+
+Row n of every table belongs to union n, so that one number reaches a row of the same union by
+whatever page.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import UTC, date, datetime
+from typing import Any
+
+from sqlalchemy import inspect, select
+
+from models.account import Account
+from models.applicant import Applicant
+from models.application import WAITING, Application
+from models.base import db
+from models.certificate import SkillCertificate
+from models.funding import PaymentBatch
+from models.notice import Notice
+from models.organization import Organization
+from models.programme import PUBLISHED, Programme, Revision
+from models.types import new_row_key
+from tests.conftest import City
+
+THEN = datetime(2026, 5, 18, 3, 0, tzinfo=UTC)
+ID_NUMBER = "31010119900101"
+PHONE = "138000055"
+OWNERS: dict[Any, str] = {
+    Organization: "id",
+    Account: "organization_id",
+    Applicant: "organization_id",
+    SkillCertificate: "organization_id",
+    Application: "organization_id",
+    PaymentBatch: "district_id",
+}
+"""Which column says whose a row is."""
+
+
+def canary(number: int) -> str:
+    """The word that only rows of union *number* hold."""
+    return "cnry" + hashlib.sha256(str(number).encode()).hexdigest()[:10]
+
+
+def release(city: City) -> None:
+    """Give every union one row of every kind, all in the current session."""
+    programme, revision = _programme()
+    for code, number in city.unions.items():
+        union = city.union(code)
+        union.name = f"{canary(number)}工会"
+        _account(number)
+        person = _applicant(number)
+        proof = _certificate(number, person)
+        _application(number, union, programme, revision, person, proof)
+        _batch(number, programme)
+        db.session.flush()
+    db.session.flush()
+
+
+def rows_outside(inside: set[int]) -> dict[tuple[str, int], Any]:
+    """Every scoped row of the unions not in *inside*, to compare before and after."""
+    found: dict[tuple[str, int], Any] = {}
+    for model, owner in OWNERS.items():
+        table = inspect(model).local_table
+        for row in db.session.execute(select(table).where(table.c[owner].not_in(inside))):
+            found[table.name, row.id] = tuple(row)
+    return found
+
+
+def _programme() -> tuple[Programme, Revision]:
+    notice = Notice(key="X1", title="通知", issuer="总工会", issued_on=date(2026, 1, 1))
+    programme = Programme(
+        code="x1",
+        title="项目",
+        family="x",
+        year=2026,
+        subject="certificate",
+        number_prefix="X1-",
+        notice=notice,
+    )
+    revision = Revision(programme=programme, number=1, state=PUBLISHED)
+    db.session.add_all([notice, programme, revision])
+    db.session.flush()
+    return programme, revision
+
+
+def _account(number: int) -> None:
+    word = canary(number)
+    db.session.add(
+        Account(
+            id=number,
+            row_key=new_row_key(),
+            login=word,
+            login_key=word,
+            name=word,
+            role="auditor",
+            organization_id=number,
+            password_hash="",
+            created_at=THEN,
+        )
+    )
+
+
+def _applicant(number: int) -> Applicant:
+    person = Applicant(
+        id=number,
+        row_key=new_row_key(),
+        organization_id=number,
+        name=canary(number),
+        details={"home": canary(number)},
+        updated_at=THEN,
+    )
+    person.id_number = f"{ID_NUMBER}{number:04d}"
+    person.phone = f"{PHONE}{number:02d}"
+    db.session.add(person)
+    return person
+
+
+def _certificate(number: int, person: Applicant) -> SkillCertificate:
+    word = canary(number)
+    proof = SkillCertificate(
+        id=number,
+        organization_id=number,
+        applicant=person,
+        number=word,
+        number_key=word,
+        occupation=word,
+        level=word,
+        issuer=word,
+        issued_on=date(2026, 2, 1),
+        updated_at=THEN,
+    )
+    db.session.add(proof)
+    return proof
+
+
+def _application(
+    number: int,
+    union: Organization,
+    programme: Programme,
+    revision: Revision,
+    person: Applicant,
+    proof: SkillCertificate,
+) -> None:
+    case = Application(
+        id=number,
+        row_key=new_row_key(),
+        number=canary(number),
+        programme=programme,
+        revision=revision,
+        family="x",
+        channel="unit",
+        organization=union,
+        district_id=union.district_id,
+        applicant=person,
+        certificate=proof,
+        state=WAITING,
+        stage_key="first",
+        sequence=number,
+        submitted_on=THEN.date(),
+        bank_name=canary(number),
+        payee_kind="bank",
+        fields={"field.note": canary(number)},
+        created_at=THEN,
+        updated_at=THEN,
+    )
+    case.account = f"62220000{number:08d}"
+    db.session.add(case)
+
+
+def _batch(number: int, programme: Programme) -> None:
+    db.session.add(
+        PaymentBatch(
+            id=number,
+            number=canary(number),
+            programme=programme,
+            district_id=number,
+            payments_count=1,
+            total_fen=100,
+            made_at=THEN,
+        )
+    )

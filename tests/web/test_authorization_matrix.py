@@ -1,0 +1,181 @@
+"""Every page × every role × own, child, sibling and parent union: nothing leaks, nothing moves.
+
+The pages come from ``app.url_map``: a new one is in the matrix the moment it exists.
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from flask import Flask
+from werkzeug.routing import Rule
+from werkzeug.test import TestResponse
+
+from models.base import begin_writing, db
+from models.organization import Organization
+from portal.access.permissions import PERMISSIONS
+from portal.web.routes import PUBLIC, SIGNED_IN, needs, permission_of
+from tests.conftest import City
+from tests.web.canaries import ID_NUMBER, PHONE, canary, release, rows_outside
+from tests.web.pages import Browser
+
+PEOPLE = {
+    "admin": ("system-admin", "SH"),
+    "centre": ("city-centre", "SH"),
+    "approver": ("city-approver", "SH"),
+    "money": ("finance", "SH"),
+    "auditor": ("auditor", "SH"),
+    "district": ("district", "D1"),
+    "bureau": ("district", "B1"),
+    "group": ("district", "G1"),
+    "unit": ("grass-roots", "D1-1"),
+}
+SCOPED_PEOPLE = [login for login, (_, code) in PEOPLE.items() if code != "SH"]
+CODES = ("SH", "D1", "D1-1", "D1-2", "D2", "D2-1", "G1", "G1-1")
+POSTED_NAMES = ("id", "rowid", "pk", "organization", "organization_id", "account_id")
+
+
+@dataclass
+class Town:
+    """The canaries' town and who of it each person may see."""
+
+    app: Flask
+    city: City
+    inside: dict[str, set[int]]
+    ancestors: dict[str, set[int]]
+
+
+@pytest.fixture
+def canary_town(app: Flask, town: City) -> Town:
+    app.config["WTF_CSRF_ENABLED"] = False
+    inside, ancestors = {}, {}
+    with app.app_context():
+        begin_writing()
+        release(town)
+        unions = db.session.query(Organization).all()
+        for login, (role, code) in PEOPLE.items():
+            place = town.person(login, role, code)
+            inside[login] = {u.id for u in unions if u.path.startswith(place.path)}
+            ancestors[login] = {u.id for u in unions if place.path.startswith(u.path)}
+        db.session.commit()
+        begin_writing(False)
+    return Town(app, town, inside, ancestors)
+
+
+def addresses(app: Flask, method: str, numbers: list[int]) -> Iterator[tuple[str, str]]:
+    """(endpoint, address) of every page that takes *method*, by itself and for each number."""
+    for rule in app.url_map.iter_rules():
+        if rule.endpoint in PUBLIC or method not in (rule.methods or ()):
+            continue
+        for number in numbers if rule.arguments else [None, *numbers]:
+            yield rule.endpoint, _address(app, rule, number)
+
+
+def _address(app: Flask, rule: Rule, number: int | None) -> str:
+    values = dict.fromkeys(rule.arguments, number)
+    built = app.url_map.bind("localhost").build(rule.endpoint, values)
+    return built if rule.arguments or number is None else f"{built}?id={number}"
+
+
+def leaks(town: Town, login: str, answer: TestResponse) -> list[str]:
+    """What *answer* tells *login* that they must not know."""
+    seen = answer.get_data(as_text=True) + str(answer.headers)
+    if answer.mimetype.startswith("application/vnd"):
+        seen = _sheet_text(answer.get_data())
+    # a parent's name may head a page; its rows share the word, so only the name may appear
+    for number in town.ancestors[login] - town.inside[login]:
+        seen = seen.replace(f"{canary(number)}工会", "")
+    told = [canary(n) for n in town.city.unions.values() if n not in town.inside[login]]
+    return [word for word in (*told, ID_NUMBER, PHONE) if word in seen]
+
+
+def _sheet_text(data: bytes) -> str:
+    with zipfile.ZipFile(io.BytesIO(data)) as sheet:
+        return "".join(sheet.read(name).decode("utf-8", "replace") for name in sheet.namelist())
+
+
+def numbers_for(town: Town) -> list[int]:
+    return [town.city.unions[code] for code in CODES]
+
+
+@pytest.mark.parametrize("login", PEOPLE)
+def test_no_page_shows_a_row_of_another_union(canary_town: Town, login: str) -> None:
+    browser = Browser(canary_town.app)
+    assert browser.log_in(login).status_code == 303
+    wrong = []
+    for endpoint, address in addresses(canary_town.app, "GET", numbers_for(canary_town)):
+        answer = browser.get(address)
+        wrong += [f"{address}: {word}" for word in leaks(canary_town, login, answer)]
+        wrong += [
+            f"{address}: {problem}" for problem in _verdict(canary_town, login, endpoint, answer)
+        ]
+    assert wrong == []
+
+
+def _verdict(town: Town, login: str, endpoint: str, answer: TestResponse) -> Iterator[str]:
+    if answer.status_code >= 500:
+        yield f"answered {answer.status_code}"
+    if endpoint in SIGNED_IN:
+        return
+    holders = PERMISSIONS[permission_of(town.app, endpoint) or ""]
+    if PEOPLE[login][0] not in holders and answer.status_code not in (403, 405):
+        yield f"answered {answer.status_code} to a role without the permission"
+
+
+@pytest.mark.parametrize("login", SCOPED_PEOPLE)
+def test_no_form_changes_a_row_of_another_union(canary_town: Town, login: str) -> None:
+    town = canary_town
+    browser = Browser(town.app)
+    browser.log_in(login)
+    with town.app.app_context():
+        before = rows_outside(town.inside[login])
+    outside = [number for number in numbers_for(town) if number not in town.inside[login]]
+    wrong = []
+    for endpoint, address in addresses(town.app, "POST", outside):
+        if endpoint in SIGNED_IN:
+            continue
+        for form in _forms(town.app, endpoint, outside):
+            answer = browser.post(address, **form)
+            wrong += [f"{address} {form}: {word}" for word in leaks(town, login, answer)]
+            wrong += [f"{address} {form}: {p}" for p in _verdict(town, login, endpoint, answer)]
+    with town.app.app_context():
+        after = rows_outside(town.inside[login])
+    wrong += [f"changed: {key}" for key, row in before.items() if after.get(key) != row]
+    wrong += [f"appeared: {key}" for key in after.keys() - before.keys()]
+    assert wrong == []
+
+
+def _forms(app: Flask, endpoint: str, numbers: list[int]) -> Iterator[dict[str, Any]]:
+    """Forms that name each of *numbers* in every way a page reads one, for every action."""
+    view = getattr(app.view_functions[endpoint], "__self__", None)
+    actions = [name for name, _ in getattr(view, "_actions", ())] or ["x"]
+    for number in numbers:
+        for action in actions:
+            versioned = {"rowid": f"{number}:1", "reason": "理由", "url": "/"}
+            yield dict.fromkeys(POSTED_NAMES, str(number)) | versioned | {"action": action}
+    for action in actions:
+        yield {"action": action, "all": "1", "url": "/", "reason": "理由"}
+
+
+def test_a_stranger_gets_no_page(canary_town: Town) -> None:
+    browser = Browser(canary_town.app)
+    for method, send in (("GET", browser.get), ("POST", browser.post)):
+        for _, address in addresses(canary_town.app, method, [1]):
+            answer = send(address)
+            assert answer.status_code in (302, 303), address
+            assert (answer.location or "").startswith("/login"), address
+
+
+def test_the_matrix_sees_a_page_that_forgets_the_scope(canary_town: Town) -> None:
+    @needs("application:read")
+    def careless(number: int) -> str:
+        return str(db.session.get(Organization, number))
+
+    canary_town.app.add_url_rule("/careless/<int:number>", "careless", careless)
+    with pytest.raises(AssertionError, match="careless"):
+        test_no_page_shows_a_row_of_another_union(canary_town, "unit")
