@@ -4,10 +4,17 @@
   const sheet = document.querySelector("[data-say-none]");
   const say = sheet ? sheet.dataset : {};
 
+  // Tom Select hides the labelled element: give its words to what is seen and to what is sent.
+  function named(element, settings) {
+    const words = element.labels?.[0]?.firstChild?.textContent.trim() ?? "";
+    const made = new TomSelect(element, settings);
+    [element, made.control_input, made.dropdown_content].forEach((part) => part.setAttribute("aria-label", words));
+  }
+
   function choices(select) {
     const many = select.multiple;
     if (!many && select.options.length <= 8) return;
-    new TomSelect(select, {
+    named(select, {
       allowEmptyOption: true,
       maxOptions: 200,
       plugins: many ? ["remove_button"] : ["dropdown_input"],
@@ -20,7 +27,7 @@
     const many = input.dataset.multiple === "1";
     const chosen = JSON.parse(input.dataset.json || "null");
     const known = chosen === null ? [] : many ? chosen : [chosen];
-    new TomSelect(input, {
+    named(input, {
       valueField: "id",
       labelField: "text",
       searchField: [],
