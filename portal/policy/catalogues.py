@@ -191,7 +191,8 @@ def compare(old: Catalogue, new: Catalogue) -> Comparison:
 def used_by(session: Session, catalogue: Catalogue) -> list[tuple[Programme, str]]:
     """The programmes whose rules or forms name *catalogue*, each with the row that does."""
     found: dict[tuple[int, str], tuple[Programme, str]] = {}
-    for table in (Condition, AwardTier, Bound, FormField, Stage):
+    tables: tuple[Any, ...] = (Condition, AwardTier, Bound, FormField, Stage)
+    for table in tables:
         rows = session.execute(
             select(table, Programme)
             .join(Revision, Revision.id == table.revision_id)

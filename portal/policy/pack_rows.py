@@ -1,0 +1,221 @@
+"""How the sections of a pack and the tables of a revision say the same thing, written once.
+
+Both directions read these tables, so that loading and dumping lose nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from models.programme import (
+    AwardTier,
+    Bound,
+    Channel,
+    Condition,
+    FormField,
+    OrderKey,
+    Revision,
+    Stage,
+    Window,
+)
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+def _to_fen(yuan: float) -> int:
+    return round(yuan * 100)
+
+
+def _to_yuan(fen: int) -> float:
+    return fen // 100 if fen % 100 == 0 else fen / 100
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One key of a row: the attribute that stores it, what is left out when equal, both ways."""
+
+    key: str
+    attribute: str
+    default: Any = None
+    read: Callable[[Any], Any] = _same
+    write: Callable[[Any], Any] = _same
+
+
+def _day(key: str, attribute: str) -> Cell:
+    return Cell(key, attribute, None, date.fromisoformat, date.isoformat)
+
+
+_KEY, _CLAUSE = Cell("key", "key"), Cell("clause", "clause", "")
+_WHEN = Cell("when", "when", [])
+_CHANNELS = Cell("channels", "channels", [])
+
+SECTIONS: dict[str, tuple[type[Any], tuple[Cell, ...]]] = {
+    "windows": (
+        Window,
+        (
+            _KEY,
+            _CLAUSE,
+            Cell("title", "title", ""),
+            _day("opens", "opens_on"),
+            _day("closes", "closes_on"),
+            _CHANNELS,
+        ),
+    ),
+    "channels": (
+        Channel,
+        (_KEY, _CLAUSE, Cell("title", "title"), Cell("entered_by", "roles", [])),
+    ),
+    "fields": (
+        FormField,
+        (
+            _KEY,
+            _CLAUSE,
+            Cell("section", "section"),
+            Cell("label", "label"),
+            Cell("kind", "kind"),
+            Cell("choices", "choices", {}),
+            Cell("catalogue", "catalogue"),
+            Cell("purpose", "purpose", "form"),
+            Cell("critical", "critical", False),
+            Cell("in_sheet", "in_sheet", True),
+            Cell("hint", "hint", ""),
+        ),
+    ),
+    "conditions": (
+        Condition,
+        (
+            _KEY,
+            _CLAUSE,
+            Cell("says", "says"),
+            _WHEN,
+            Cell("require", "require"),
+            Cell("otherwise", "otherwise"),
+            Cell("asks", "asks"),
+            Cell("reading", "reading", ""),
+        ),
+    ),
+    "tiers": (
+        AwardTier,
+        (
+            _KEY,
+            Cell("title", "title"),
+            _CLAUSE,
+            Cell("amount", "amount_fen", None, _to_fen, _to_yuan),
+            _WHEN,
+        ),
+    ),
+    "bounds": (
+        Bound,
+        (
+            _KEY,
+            _CLAUSE,
+            Cell("says", "says"),
+            Cell("count", "counts"),
+            Cell("per", "per", []),
+            Cell("within", "within"),
+            Cell("at_most", "at_most"),
+            Cell("over", "over"),
+            _WHEN,
+        ),
+    ),
+    "orders": (
+        OrderKey,
+        (_KEY, _CLAUSE, Cell("fact", "fact"), Cell("descending", "descending", False)),
+    ),
+    "stages": (
+        Stage,
+        (
+            _KEY,
+            _CLAUSE,
+            Cell("title", "title"),
+            Cell("acts", "acts"),
+            Cell("kind", "kind", "review"),
+            Cell("words", "words", {}),
+            Cell("returns_to", "returns_to"),
+            Cell("due", "due"),
+            _CHANNELS,
+            Cell("editable", "is_editable", False),
+        ),
+    ),
+}
+"""Section → the table of its rows and their keys, in the order they are written."""
+
+
+def fill(revision: Revision, document: dict[str, Any]) -> None:
+    """Give *revision* the rows of *document* (plain JSON values)."""
+    revision.pays_for = document.get("pays_for", "certificate")
+    revision.choose = document.get("tiers", {}).get("choose", "first")
+    revision.closing_words = document.get("closing_words", {})
+    revision.texts = document.get("texts", {})
+    for section, (table, cells) in SECTIONS.items():
+        rows = [_read(table, cells, place, row) for place, row in _rows(document, section)]
+        setattr(revision, section, rows)
+
+
+def document_of(revision: Revision) -> dict[str, Any]:
+    """The document (plain JSON values) that *revision* and its programme and notice are."""
+    programme, notice = revision.programme, revision.programme.notice
+    document: dict[str, Any] = {
+        "programme": programme.code,
+        "title": programme.title,
+        "family": programme.family,
+        "year": programme.year,
+        "subject": programme.subject,
+        "number_prefix": programme.number_prefix,
+        "notice": _short(
+            {
+                "key": notice.key,
+                "title": notice.title,
+                "document_number": notice.document_number,
+                "issuer": notice.issuer,
+                "issued": notice.issued_on.isoformat(),
+                "basis": list(notice.basis),
+                "clauses": [_short({"key": c.key, "says": c.says}) for c in notice.clauses],
+            }
+        ),
+        "pays_for": revision.pays_for,
+        "texts": revision.texts,
+        "closing_words": revision.closing_words,
+    }
+    for section, (_table, cells) in SECTIONS.items():
+        rows = [_written(cells, row) for row in getattr(revision, section)]
+        document[section] = {"choose": revision.choose, "rows": rows} if section == "tiers" else rows
+    return {key: value for key, value in document.items() if value not in ({}, [])}
+
+
+def _rows(document: dict[str, Any], section: str) -> Iterable[tuple[int, dict[str, Any]]]:
+    found = document.get(section, [])
+    return enumerate(found.get("rows", []) if isinstance(found, dict) else found, 1)
+
+
+def _read(table: type[Any], cells: tuple[Cell, ...], place: int, row: dict[str, Any]) -> Any:
+    values = {
+        cell.attribute: cell.read(row[cell.key]) if cell.key in row else _fresh(cell.default)
+        for cell in cells
+    }
+    if values.get("title", "") is None:
+        values["title"] = values["key"]
+    return table(position=place, **values)
+
+
+def _fresh(default: Any) -> Any:
+    return type(default)(default) if isinstance(default, list | dict) else default
+
+
+def _written(cells: tuple[Cell, ...], row: Any) -> dict[str, Any]:
+    written = {}
+    for cell in cells:
+        value = getattr(row, cell.attribute)
+        same_title = cell.key == "title" and value == row.key
+        if value != cell.default and value is not None and not same_title:
+            written[cell.key] = cell.write(value)
+    return written
+
+
+def _short(values: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if value not in ("", [], None)}
