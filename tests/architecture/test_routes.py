@@ -24,14 +24,14 @@ def test_every_permission_asked_for_exists(app: Flask) -> None:
 
 
 def test_no_page_is_opened_by_accident(app: Flask) -> None:
-    assert PUBLIC == {
+    assert {
         "static",
         "theme.static",
         "admin.static",
         "access.login",
         "healthz",
         "readyz",
-    }
+    } == PUBLIC
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from models.application import Application
 from models.audit import AuditEntry
 from models.organization import Organization
 from portal.access import audit, tree
@@ -23,6 +24,7 @@ from portal.access.organizations import (
 from portal.access.permissions import NotAllowed
 from portal.clock import Clock
 from tests.conftest import City
+from tests.web.canaries import release
 
 HEADING = "code,name,kind,parent_code,nature\n"
 SOUND = """\
@@ -150,6 +152,17 @@ def test_a_moved_union_takes_its_subtree_along(session: Session, clock: Clock, c
     unit = city.union("G1-1")
     assert unit.path == f"{city.union('D2').path}{city.unions['G1']}/{unit.id}/"
     assert unit.district_id == city.unions["D2"]
+
+
+def test_applications_follow_their_unit_to_its_new_district(
+    session: Session, clock: Clock, city: City
+) -> None:
+    release(city)
+    case, stays = city.unions["G1-1"], city.unions["D1-1"]
+    move_organization(session, system_actor(session), clock, city.unions["G1"], city.unions["D2"])
+    session.expire_all()
+    assert session.get_one(Application, case).district_id == city.unions["D2"]
+    assert session.get_one(Application, stays).district_id == city.unions["D1"]
 
 
 def test_a_code_is_given_once(session: Session, clock: Clock, city: City) -> None:

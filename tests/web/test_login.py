@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 import statistics
 import time
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pyotp
 import pytest
@@ -229,22 +231,36 @@ def test_last_seen_is_written_at_most_once_a_minute(app: Flask, people: City) ->
     assert after.seen_at > earlier + timedelta(minutes=1)
 
 
-def test_a_busy_database_does_not_hold_up_a_reader(app: Flask, people: City) -> None:
+def test_a_busy_database_does_not_hold_up_a_reader(
+    app: Flask, people: City, tmp_path: Path
+) -> None:
     browser = Browser(app)
     browser.log_in("unit")
+    (row,) = sessions_of(app, "unit")
+    earlier = row.seen_at - timedelta(minutes=2)
     with app.app_context():
-        row = sessions_of(app, "unit")[0]
-        db.session.execute(update(LoginSession).values(seen_at=row.seen_at - timedelta(minutes=2)))
+        db.session.execute(update(LoginSession).values(seen_at=earlier))
         db.session.commit()
-    with app.app_context(), db.engine.connect() as writer:
-        writer.exec_driver_sql("ROLLBACK")
-        writer.connection.cursor().execute("BEGIN IMMEDIATE")
-        start = time.perf_counter()
-        status = browser.get("/account/password").status_code
-        spent = time.perf_counter() - start
-        writer.connection.cursor().execute("ROLLBACK")
+    writer = sqlite3.connect(tmp_path / "portal.db", isolation_level=None)
+    writer.execute("BEGIN IMMEDIATE")
+    start = time.perf_counter()
+    status = browser.get("/account/password").status_code
+    spent = time.perf_counter() - start
+    writer.execute("ROLLBACK")
+    writer.close()
     assert status == 200
     assert spent < 2
+    (row,) = sessions_of(app, "unit")
+    assert row.seen_at == earlier
+
+
+def test_nothing_planted_before_a_login_survives_it(app: Flask, people: City) -> None:
+    browser = Browser(app)
+    with browser.client.session_transaction() as cookie:
+        cookie["planted"] = "x"
+    browser.log_in("unit")
+    with browser.client.session_transaction() as cookie:
+        assert "planted" not in cookie
 
 
 def test_five_wrong_passwords_lock_on_the_page_too(app: Flask, people: City) -> None:
