@@ -243,7 +243,6 @@ class Stage(PolicyRow, Model):
     returns_to: Mapped[str | None] = mapped_column(String(40), info={"label": N_("Returns to")})
     due: Mapped[dict[str, Any] | None] = mapped_column(JSON, info={"label": N_("Due")})
     channels: Mapped[list[str]] = mapped_column(JSON, default=list)
-    when: Mapped[list[Any]] = mapped_column(JSON, default=list, info={"label": N_("When")})
     is_editable: Mapped[bool] = mapped_column(
         Boolean, default=False, info={"label": N_("Editable while waiting")}
     )

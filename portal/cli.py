@@ -13,7 +13,7 @@ from typing import Any, ParamSpec
 import click
 from flask import Flask, current_app
 from flask.cli import with_appcontext
-from flask_babel import force_locale
+from flask_babel import force_locale, gettext
 
 import portal.commands
 from models.base import Refusal, begin_writing
@@ -40,7 +40,7 @@ def verb(function: Callable[P, dict[str, Any]]) -> Callable[P, None]:
     """Make *function* a command that writes, takes ``--json`` and prints the dict it returns.
 
     A ``Refusal`` goes to standard error with exit status 1. A result with ``"ok": False`` is
-    printed and exits with 1 as well.
+    printed and exits with 1 as well. A result that is only ``{"text": …}`` prints that text.
     """
 
     @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
@@ -68,7 +68,15 @@ def _refuse(refusal: Refusal, as_json: bool) -> None:
     sys.exit(1)
 
 
+def told(message: str, params: dict[str, Any]) -> str:
+    """A msgid with its parameters, in the language of the command line."""
+    text = gettext(message)
+    return text % params if params else text
+
+
 def _plain(result: dict[str, Any], indent: str = "") -> str:
+    if list(result) == ["text"]:
+        return str(result["text"])
     lines = []
     for name, value in result.items():
         if isinstance(value, dict):

@@ -37,13 +37,13 @@ from portal.clock import Clock
 from portal.config import ROOT
 from portal.funding.budget import set_budget
 from portal.funding.payout import NothingToPay, make_batch, mark_paid, mark_transferred
-from portal.policy.catalogues import load_catalogue
 from portal.policy.judge import in_force
 from portal.policy.packs import load_pack, publish
 from portal.review.decide import decide
 from portal.review.selections import freeze
 from portal.review.submit import submit
 from seed import city
+from seed.catalogues import load_all
 from seed.generate import generate, ground
 
 PASSWORD = "Jiangxin-demo-2026"  # noqa: S105 - printed by the demo, refused in production
@@ -90,19 +90,13 @@ def load(session: Session, clock: Clock, *, applications: int = APPLICATIONS) ->
 def load_programmes(session: Session, clock: Clock) -> list[str]:
     """Load and publish every pack of ``seed/programmes``; gives their codes."""
     actor = system_actor(session)
-    load_catalogues(session)
+    load_all(session)
     codes = []
     for path in sorted((ROOT / "seed" / "programmes").glob("*.yaml")):
         code = load_pack(session, actor, clock, path).programme.code
         publish(session, actor, clock, code)
         codes.append(code)
     return codes
-
-
-def load_catalogues(session: Session) -> None:
-    """Load every catalogue of ``seed/catalogues``."""
-    for path in sorted((ROOT / "seed" / "catalogues").glob("*.csv")):
-        load_catalogue(session, path)
 
 
 def _unions(session: Session, clock: Clock, random: Random) -> None:

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from models.base import N_, Refusal
 from models.catalogue import Catalogue, CatalogueEntry, CatalogueTerm
-from models.programme import AwardTier, Bound, Condition, FormField, Programme, Revision, Stage
+from models.programme import AwardTier, Bound, Condition, FormField, Programme, Revision
 from portal.access import audit
 from portal.access.actor import Actor
 from portal.access.permissions import require
@@ -98,9 +98,7 @@ def replace_entries(session: Session, catalogue: Catalogue, rows: Sequence[Entry
     """Make *rows* the catalogue's entries in their order; codes that are gone are retired."""
     known = {entry.code: entry for entry in catalogue.entries}
     for position, row in enumerate(rows, 1):
-        entry = known.pop(row.code, None) or CatalogueEntry(
-            catalogue=catalogue, code=row.code, version=1
-        )
+        entry = known.pop(row.code, None) or _added(session, catalogue, row)
         entry.position, entry.title, entry.category = position, row.title, row.category
         entry.mark, entry.rank, entry.aliases = row.mark, row.rank, list(row.aliases)
         entry.retired_on = None
@@ -109,6 +107,12 @@ def replace_entries(session: Session, catalogue: Catalogue, rows: Sequence[Entry
     session.flush()
     session.refresh(catalogue)
     set_terms(session, catalogue)
+
+
+def _added(session: Session, catalogue: Catalogue, row: Entry) -> CatalogueEntry:
+    entry = CatalogueEntry(catalogue_id=catalogue.id, code=row.code, version=1)
+    session.add(entry)
+    return entry
 
 
 def apply_table(
@@ -191,7 +195,7 @@ def compare(old: Catalogue, new: Catalogue) -> Comparison:
 def used_by(session: Session, catalogue: Catalogue) -> list[tuple[Programme, str]]:
     """The programmes whose rules or forms name *catalogue*, each with the row that does."""
     found: dict[tuple[int, str], tuple[Programme, str]] = {}
-    tables: tuple[Any, ...] = (Condition, AwardTier, Bound, FormField, Stage)
+    tables: tuple[Any, ...] = (Condition, AwardTier, Bound, FormField)
     for table in tables:
         rows = session.execute(
             select(table, Programme)

@@ -86,7 +86,6 @@ def _stages(revision: Revision) -> Iterator[Problem]:
         for word in ("waiting", "passed", "failed", "returned"):
             if not row.words.get(word):
                 yield Problem((*path, "words", word), N_("must be given"))
-        yield from _terms((*path, "when"), row.when, revision)
 
 
 def _windows(revision: Revision) -> Iterator[Problem]:

@@ -1,0 +1,100 @@
+"""``flask programme``: packs checked, loaded, published, dumped, compared."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from models.base import db
+from portal.access.accounts import system_actor
+from portal.cli import clock, told, verb
+from portal.policy.pack_rows import document_of
+from portal.policy.packs import (
+    check_pack,
+    differences,
+    dump_pack,
+    load_pack,
+    newest_revision,
+    publish,
+)
+
+FILES = click.argument(
+    "files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path)
+)
+
+
+@click.group("programme")
+def programme() -> None:
+    """Programmes as data."""
+
+
+@programme.command("check")
+@FILES
+@verb
+def check_command(files: tuple[Path, ...]) -> dict[str, Any]:
+    """Check packs; every problem with its line and key."""
+    found = [
+        {
+            "file": str(path),
+            "line": flaw.line,
+            "path": flaw.path,
+            "message": told(flaw.message, flaw.params),
+        }
+        for path in files
+        for flaw in check_pack(db.session(), path)
+    ]
+    return {"ok": not found, "files": len(files), "problems": found}
+
+
+@programme.command("load")
+@FILES
+@click.option("--publish", "at_once", is_flag=True, help="Publish each one too.")
+@verb
+def load_command(files: tuple[Path, ...], at_once: bool) -> dict[str, Any]:
+    """Load packs as drafts; nothing changes where the programme already says the same."""
+    session = db.session()
+    actor = system_actor(session)
+    loaded = []
+    for path in files:
+        revision = load_pack(session, actor, clock(), path)
+        code = revision.programme.code
+        if at_once:
+            publish(session, actor, clock(), code)
+        loaded.append({"programme": code, "revision": revision.number, "state": revision.state})
+    session.commit()
+    return {"loaded": loaded}
+
+
+@programme.command("publish")
+@click.argument("code")
+@verb
+def publish_command(code: str) -> dict[str, Any]:
+    """Put the draft of a programme in force."""
+    session = db.session()
+    revision = publish(session, system_actor(session), clock(), code)
+    session.commit()
+    return {"programme": code, "revision": revision.number, "state": revision.state}
+
+
+@programme.command("dump")
+@click.argument("code")
+@verb
+def dump_command(code: str) -> dict[str, Any]:
+    """Print the newest revision of a programme as a pack."""
+    return {"text": dump_pack(db.session(), code)}
+
+
+@programme.command("diff")
+@click.argument("old")
+@click.argument("new")
+@verb
+def diff_command(old: str, new: str) -> dict[str, Any]:
+    """What changed from one programme to another."""
+    session = db.session()
+    documents = [document_of(newest_revision(session, code)) for code in (old, new)]
+    return {"differences": differences(*documents)}
+
+
+commands = [programme]
