@@ -24,6 +24,7 @@ from portal.web.actor import (
     signed_in,
 )
 from portal.web.errors import words_of
+from portal.web.routes import is_unfinished
 
 HOME = "/"
 pages = Blueprint("access", __name__)
@@ -195,11 +196,11 @@ def _code_page(who: SignedIn, error: str = "") -> str:
         error=error,
         qr=_picture(who) if setting_up else None,
         secret=second_factor.proposed_secret(who) if setting_up else "",
-        back_url="" if who.lacks_code else HOME,
+        back_url="" if is_unfinished(who) else HOME,
     )
 
 
 def _picture(who: SignedIn) -> Markup:
     issuer = _("Jiangxin")
     code = segno.make(second_factor.provisioning_address(who, issuer), micro=False)
-    return Markup(code.svg_inline(scale=4, border=2))  # noqa: S704 - segno escapes what it draws
+    return Markup(code.svg_inline(omitsize=True, border=2))  # noqa: S704 - segno escapes what it draws

@@ -59,6 +59,11 @@ def is_classified(app: Flask, endpoint: str) -> bool:
     return endpoint in PUBLIC | SIGNED_IN or permission_of(app, endpoint) is not None
 
 
+def is_unfinished(who: SignedIn) -> bool:
+    """Whether a page stands before all others for this person: a code, a new password."""
+    return _unfinished(who) is not None
+
+
 def _permission_of_view(view: object, name: str) -> str | None:
     special: dict[str, str] = getattr(view, "permissions", {})
     subject = getattr(view, "permission", None)
