@@ -1,0 +1,290 @@
+"""Entering forms that were read: people, certificates and applications, written in sets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import delete, insert, select, update
+from sqlalchemy.orm import Session
+
+from models.applicant import Applicant
+from models.application import DRAFT, Application, SurveyAnswer
+from models.base import N_, Refusal
+from models.certificate import SkillCertificate
+from models.names import name_grams, name_key
+from models.programme import Programme, Revision
+from models.types import new_row_key
+from portal.access import audit
+from portal.access.actor import Actor
+from portal.access.permissions import NotAllowed, require
+from portal.clock import Clock
+from portal.review.reading import Values
+from portal.review.route import editable
+from portal.review.submit import resubmit, submit
+
+
+class ChangedMeanwhile(Refusal):
+    """Somebody else changed the case since the form was opened."""
+
+    message = N_("Somebody changed this application while you had it open. Please look again.")
+
+
+class NotEditable(Refusal):
+    """The case is decided, or somebody's to decide."""
+
+    message = N_("This application can no longer be edited.")
+
+
+def enter(
+    session: Session,
+    actor: Actor,
+    clock: Clock,
+    revision: Revision,
+    channel: str,
+    forms: Sequence[Values],
+) -> list[int]:
+    """Write *forms* and submit them in their order; gives the ids of the applications.
+
+    All or nothing. Raises what ``submit`` raises, and ``NotAllowed`` where the channel is not
+    open to the actor's role.
+    """
+    require(actor, "application:write")
+    _refuse_channel(revision, channel, actor)
+    if not forms:
+        return []
+    now = clock.now()
+    people = _people(session, forms, now)
+    papers = _papers(session, forms, people, now)
+    ids = _applications(session, actor, revision, channel, forms, people, papers, now)
+    _surveys(session, forms, ids)
+    submit(session, actor, clock, ids)
+    return ids
+
+
+def edit(
+    session: Session,
+    actor: Actor,
+    clock: Clock,
+    application: Application,
+    values: Values,
+    seen_version: int,
+) -> None:
+    """Write an edited form over *application* and send it back for review (S15 手册, R139–R141).
+
+    Raises ``NotEditable`` and ``ChangedMeanwhile``.
+    """
+    require(actor, "application:write")
+    _take(session, application, seen_version)
+    now = clock.now()
+    person = _people(session, [values], now)[0]
+    unit = values.unit
+    before = application.state
+    application.applicant_id = person
+    application.organization_id, application.district_id = unit.id, unit.district_id
+    application.fields = values.fields
+    application.payee_kind, application.bank_name = values.payee_kind, values.bank
+    application.account = values.account
+    if values.received_on and application.state == DRAFT:
+        application.submitted_on = values.received_on
+    paper = application.certificate
+    if paper is not None:
+        for name, value in values.certificate.items():
+            setattr(paper, name, value)
+        paper.applicant_id, paper.organization_id = person, unit.id
+        paper.updated_at, paper.version = now, paper.version + 1
+    session.execute(
+        delete(SurveyAnswer).where(SurveyAnswer.application_id == application.id)
+    )
+    _surveys(session, [values], [application.id])
+    session.flush()
+    audit.record(
+        session,
+        actor,
+        now,
+        "application:edit",
+        "application",
+        application.id,
+        organization_id=unit.id,
+        details={"state": before},
+    )
+    if before == DRAFT:
+        submit(session, actor, clock, [application.id])
+    else:
+        resubmit(session, actor, clock, application)
+    session.refresh(application)
+
+
+def _take(session: Session, application: Application, seen_version: int) -> None:
+    """Raise the version if it is still the one that was seen, so that nobody else edits too."""
+    session.refresh(application)
+    if not editable(application):
+        raise NotEditable()
+    guarded = (
+        update(Application)
+        .where(Application.id == application.id, Application.version == seen_version)
+        .values(version=Application.version + 1)
+        .returning(Application.id)
+        .execution_options(synchronize_session=False)
+    )
+    if session.scalar(guarded) is None:
+        raise ChangedMeanwhile()
+    session.refresh(application)
+
+
+def _refuse_channel(revision: Revision, channel: str, actor: Actor) -> None:
+    for row in revision.channels:
+        if row.key == channel and actor.role in row.roles:
+            return
+    raise NotAllowed()
+
+
+def _people(session: Session, forms: Sequence[Values], now: datetime) -> list[int]:
+    """The applicant of each form: found by unit and ID number and brought up to date, or new."""
+    keys = [(f.unit.id, Applicant.id_number.index(f.id_number.number)) for f in forms]
+    known = _known(session, [index for _, index in keys])
+    fresh: dict[tuple[int, bytes], dict[str, Any]] = {}
+    renewed: dict[int, dict[str, Any]] = {}
+    for form, key in zip(forms, keys, strict=True):
+        if key in known:
+            row_id, row_key = known[key]
+            renewed[row_id] = {"id": row_id, **_person(form, row_key, now)}
+        else:
+            row_key = fresh.get(key, {}).get("row_key") or new_row_key()
+            fresh[key] = _new_person(form, row_key, now)
+    if renewed:
+        session.execute(update(Applicant), list(renewed.values()))
+    if fresh:
+        statement = insert(Applicant).returning(Applicant.id, sort_by_parameter_order=True)
+        ids = session.scalars(statement, list(fresh.values())).all()
+        for key, row_id in zip(fresh, ids, strict=True):
+            known[key] = (row_id, "")
+    return [known[key][0] for key in keys]
+
+
+def _known(session: Session, indexes: list[bytes]) -> dict[tuple[int, bytes], tuple[int, str]]:
+    found: dict[tuple[int, bytes], tuple[int, str]] = {}
+    for start in range(0, len(indexes), 5_000):
+        rows = session.execute(
+            select(
+                Applicant.organization_id,
+                Applicant.id_number_index,
+                Applicant.id,
+                Applicant.row_key,
+            ).where(Applicant.id_number_index.in_(indexes[start : start + 5_000]))
+        )
+        found |= {(unit, bytes(index or b"")): (row_id, key) for unit, index, row_id, key in rows}
+    return found
+
+
+def _person(form: Values, row_key: str, now: datetime) -> dict[str, Any]:
+    name = form.applicant["name"]
+    return {
+        **form.applicant,
+        "name_key": name_key(name),
+        "name_grams": name_grams(name),
+        "details": form.details,
+        "updated_at": now,
+        **Applicant.phone.columns(row_key, form.phone or None),
+    }
+
+
+def _new_person(form: Values, row_key: str, now: datetime) -> dict[str, Any]:
+    return {
+        "row_key": row_key,
+        "organization_id": form.unit.id,
+        "version": 1,
+        **_person(form, row_key, now),
+        **Applicant.id_number.columns(row_key, form.id_number.number),
+    }
+
+
+def _papers(
+    session: Session, forms: Sequence[Values], people: Sequence[int], now: datetime
+) -> list[int]:
+    rows = [
+        {
+            "organization_id": form.unit.id,
+            "applicant_id": person,
+            "updated_at": now,
+            "version": 1,
+            **form.certificate,
+        }
+        for form, person in zip(forms, people, strict=True)
+    ]
+    statement = insert(SkillCertificate).returning(
+        SkillCertificate.id, sort_by_parameter_order=True
+    )
+    return list(session.scalars(statement, rows))
+
+
+def _applications(
+    session: Session,
+    actor: Actor,
+    revision: Revision,
+    channel: str,
+    forms: Sequence[Values],
+    people: Sequence[int],
+    papers: Sequence[int],
+    now: datetime,
+) -> list[int]:
+    programme = revision.programme
+    last = _reserve_numbers(session, programme, len(forms))
+    rows = [
+        {
+            "number": f"{programme.number_prefix}{last - len(forms) + place:06d}",
+            "programme_id": programme.id,
+            "revision_id": revision.id,
+            "family": programme.family,
+            "channel": channel,
+            "applicant_id": person,
+            "certificate_id": paper,
+            "created_by_id": actor.account_id,
+            **_case(form, now),
+        }
+        for place, (form, person, paper) in enumerate(zip(forms, people, papers, strict=True), 1)
+    ]
+    statement = insert(Application).returning(Application.id, sort_by_parameter_order=True)
+    return list(session.scalars(statement, rows))
+
+
+def _case(form: Values, now: datetime) -> dict[str, Any]:
+    row_key = new_row_key()
+    return {
+        "row_key": row_key,
+        "organization_id": form.unit.id,
+        "district_id": form.unit.district_id,
+        "state": DRAFT,
+        "submitted_on": form.received_on,
+        "amount_fen": 0,
+        "claims": False,
+        "fields": form.fields,
+        "payee_kind": form.payee_kind,
+        "bank_name": form.bank,
+        "created_at": now,
+        "updated_at": now,
+        "version": 1,
+        **Application.account.columns(row_key, form.account),
+    }
+
+
+def _reserve_numbers(session: Session, programme: Programme, count: int) -> int:
+    raised = (
+        update(Programme)
+        .where(Programme.id == programme.id)
+        .values(last_number=Programme.last_number + count)
+        .returning(Programme.last_number)
+        .execution_options(synchronize_session=False)
+    )
+    return session.execute(raised).scalar_one()
+
+
+def _surveys(session: Session, forms: Sequence[Values], ids: Sequence[int]) -> None:
+    rows = [
+        {"application_id": case, "answers": form.survey}
+        for form, case in zip(forms, ids, strict=True)
+        if form.survey
+    ]
+    if rows:
+        session.execute(insert(SurveyAnswer), rows)
