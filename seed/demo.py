@@ -31,8 +31,9 @@ from models.types import Fen, new_row_key
 from portal.access import permissions
 from portal.access.accounts import system_actor
 from portal.access.actor import Actor
-from portal.access.organizations import import_tree, read_sheet
+from portal.access.organizations import import_tree
 from portal.access.passwords import hashed
+from portal.access.tree import read_sheet
 from portal.clock import Clock
 from portal.config import ROOT
 from portal.funding.budget import set_budget

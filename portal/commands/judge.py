@@ -10,16 +10,10 @@ from sqlalchemy import select
 
 from models.application import Application
 from models.base import N_, Refusal, db
-from models.programme import Programme
 from portal.cli import verb
 from portal.policy.explain import explain
 from portal.policy.judge import judge_programme
-
-
-class NoSuchProgramme(Refusal):
-    """No programme has the code that was given."""
-
-    message = N_("There is no programme with the code %(code)s.")
+from portal.policy.packs import programme_called
 
 
 class NoSuchApplication(Refusal):
@@ -34,20 +28,12 @@ class NotJudged(Refusal):
     message = N_("The application %(number)s is not under review.")
 
 
-def programme_called(code: str) -> Programme:
-    """The programme with *code*; raises ``NoSuchProgramme``."""
-    found = db.session.scalar(select(Programme).where(Programme.code == code))
-    if found is None:
-        raise NoSuchProgramme(code=code)
-    return found
-
-
 @click.command("judge")
 @click.argument("code")
 @verb
 def judge_command(code: str) -> dict[str, Any]:
     """Judge all undecided applications of a programme and count them."""
-    result = judge_programme(db.session(), programme_called(code))
+    result = judge_programme(db.session(), programme_called(db.session(), code))
     db.session.commit()
     return result
 

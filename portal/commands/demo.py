@@ -1,0 +1,29 @@
+"""``flask demo``: a city with programmes, staff and invented cases to try them on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from models.base import db
+from portal.cli import clock, verb
+from seed import demo
+
+
+@click.group("demo")
+def group() -> None:
+    """The demonstration city."""
+
+
+@group.command("load")
+@click.option("--applications", type=int, default=demo.APPLICATIONS, show_default=True)
+@verb
+def load_command(applications: int) -> dict[str, Any]:
+    """Load programmes and demo data once, and print the accounts."""
+    made = demo.load(db.session(), clock(), applications=applications)
+    db.session.commit()
+    return made | {"applications": demo.counts(db.session())}
+
+
+commands = [group]

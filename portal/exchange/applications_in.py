@@ -1,0 +1,172 @@
+"""A sheet of applications: previewed, then applied in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from models.base import N_, Refusal
+from models.programme import Programme, Revision
+from portal.access.actor import Actor
+from portal.access.permissions import require
+from portal.clock import Clock
+from portal.evidence.identifiers import tidy
+from portal.exchange.workbook import Sheet, read_sheet
+from portal.policy.judge import in_force
+from portal.review.entering import enter
+from portal.review.reading import FormReader, Problem, Values, already_claimed, claimed_problem
+
+
+class MissingHeadings(Refusal):
+    """The sheet lacks columns that the programme's form needs."""
+
+    message = N_("The sheet lacks these columns: %(columns)s")
+
+
+class RepeatedHeading(Refusal):
+    """Two columns have the same heading."""
+
+    message = N_("The column %(column)s stands twice in the sheet.")
+
+
+class NotOpen(Refusal):
+    """The programme has no revision in force, or no such channel."""
+
+    message = N_("%(programme)s is not receiving applications by this channel.")
+
+
+@dataclass(frozen=True)
+class RefusedRow:
+    """A row that is not accepted: its number in the sheet, every problem, its cells as sent."""
+
+    row: int
+    problems: list[Problem]
+    cells: list[str]
+
+
+@dataclass
+class Reading:
+    """A sheet as read: what would be entered and what would not."""
+
+    programme: Programme
+    revision: Revision
+    channel: str
+    heading: list[str]
+    accepted: list[tuple[int, Values]] = field(default_factory=list)
+    refused: list[RefusedRow] = field(default_factory=list)
+    unknown: list[str] = field(default_factory=list)
+
+    @property
+    def read(self) -> int:
+        """How many rows the sheet has."""
+        return len(self.accepted) + len(self.refused)
+
+
+def read_applications(
+    session: Session,
+    actor: Actor,
+    clock: Clock,
+    programme: Programme,
+    channel: str | None,
+    path: Path,
+) -> Reading:
+    """Read and validate the sheet at *path*; nothing is written."""
+    require(actor, "application:import")
+    revision, channel = open_revision(session, programme, channel)
+    sheet = read_sheet(path)
+    columns = _columns(sheet, revision)
+    reading = Reading(programme, revision, channel, sheet.heading)
+    reading.unknown = [name for name in sheet.heading if name and tidy(name) not in columns]
+    reader = FormReader(session, revision, actor, clock, channel)
+    keys = [columns.get(tidy(name)) for name in sheet.heading]
+    for number, cells in sheet.rows:
+        form = {key: cell for key, cell in zip(keys, cells, strict=False) if key}
+        values, problems = reader.read(form)
+        if values is None:
+            reading.refused.append(RefusedRow(number, problems, cells))
+        else:
+            reading.accepted.append((number, values))
+    _refuse_claimed(session, reader, reading, dict(sheet.rows))
+    return reading
+
+
+def apply(session: Session, actor: Actor, clock: Clock, reading: Reading) -> list[int]:
+    """Enter and submit every accepted row of *reading*, all or none; gives the new ids."""
+    require(actor, "application:import")
+    forms = [values for _number, values in reading.accepted]
+    return enter(session, actor, clock, reading.revision, reading.channel, forms)
+
+
+def open_revision(
+    session: Session, programme: Programme, channel: str | None
+) -> tuple[Revision, str]:
+    """The revision in force and the channel, the only one by default; raises ``NotOpen``."""
+    revision = in_force(session, programme)
+    keys = [row.key for row in revision.channels] if revision else []
+    chosen = channel or (keys[0] if len(keys) == 1 else None)
+    if revision is None or chosen not in keys:
+        raise NotOpen(programme=programme.title)
+    return revision, str(chosen)
+
+
+def _columns(sheet: Sheet, revision: Revision) -> dict[str, str]:
+    """Heading → form field key; raises ``MissingHeadings`` or ``RepeatedHeading``."""
+    names = [tidy(name) for name in sheet.heading if name]
+    for place, name in enumerate(names):
+        if name in names[:place]:
+            raise RepeatedHeading(column=name)
+    fields = {tidy(row.label): row for row in revision.fields if row.purpose != "survey"}
+    missing = [
+        row.label
+        for name, row in fields.items()
+        if name not in names and (row.critical or row.key == "payee.card")
+    ]
+    if missing:
+        raise MissingHeadings(columns="、".join(missing))
+    return {name: row.key for name, row in fields.items() if name in names}
+
+
+def _refuse_claimed(
+    session: Session, reader: FormReader, reading: Reading, cells: dict[int, list[str]]
+) -> None:
+    """Move rows whose certificate is claimed, in the database or by an earlier row."""
+    keys = [values.claim for _number, values in reading.accepted]
+    holders: dict[str, str] = already_claimed(session, reading.programme.family, keys)
+    kept: list[tuple[int, Values]] = []
+    for number, values in reading.accepted:
+        holder = holders.get(values.claim)
+        if holder is None:
+            kept.append((number, values))
+            holders[values.claim] = f"#{number}"
+        else:
+            problem = claimed_problem(reader, holder)
+            reading.refused.append(RefusedRow(number, [problem], cells[number]))
+    reading.accepted = kept
+    reading.refused.sort(key=lambda row: row.row)
+
+
+def warnings_of(reading: Reading) -> Sequence[tuple[int, Problem]]:
+    """Every warning of the accepted rows, with the row's number."""
+    return [(number, item) for number, values in reading.accepted for item in values.warnings]
+
+
+def summary(reading: Reading, told: Any) -> dict[str, Any]:
+    """``{read, accepted, refused: [{row, column, reason}]}``; *told* words a msgid."""
+    return {
+        "read": reading.read,
+        "accepted": len(reading.accepted),
+        "refused": [
+            {
+                "row": row.row,
+                "column": row.problems[0].label,
+                "reason": "；".join(
+                    f"{item.label}：{told(item.message, item.params)}" for item in row.problems
+                ),
+            }
+            for row in reading.refused
+        ],
+    }
