@@ -27,7 +27,9 @@ class Organization(Versioned, Model):
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     code: Mapped[str] = mapped_column(String(40), unique=True, info={"label": N_("Code")})
-    name: Mapped[str] = mapped_column(String(120), index=True, info={"label": N_("Name")})
+    name: Mapped[str] = mapped_column(
+        String(120), index=True, info={"label": N_("Name of the union")}
+    )
     name_key: Mapped[str] = mapped_column(String(200), default="", info={"label": N_("Name key")})
     kind: Mapped[str] = mapped_column(String(20), info={"label": N_("Kind"), "choices": KINDS})
     nature: Mapped[str | None] = mapped_column(String(20), info={"label": N_("Nature of the unit")})

@@ -14,6 +14,7 @@ from models.base import begin_writing, db
 from models.types import keyring
 from portal.clock import Clock
 from portal.config import ROOT, Config
+from portal.translations.build import build_if_stale
 
 csrf = CSRFProtect()
 migrate = Migrate(db=db, directory=str(ROOT / "migrations"), render_as_batch=False)
@@ -30,6 +31,7 @@ def create_app(config: Config | None = None) -> Flask:
     db.init_app(app)
     migrate.init_app(app)
     csrf.init_app(app)
+    build_if_stale()
     Babel(app, locale_selector=lambda: _locale(config))
     app.before_request(_begin)
     _register(app)

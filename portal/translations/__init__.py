@@ -1,0 +1,1 @@
+"""The Chinese of every page, in parts by room, and what merges them."""

@@ -1,0 +1,73 @@
+"""Every word a person can read is Chinese, once, and fills the places its msgid has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from babel.messages.catalog import Catalog
+from babel.messages.extract import extract
+
+from portal.config import ROOT
+from portal.translations.build import ConflictingTranslations, merged, parts
+
+ROOMS = ("portal", "admin_views", "models")
+KEYWORDS: dict[str, tuple[int, ...] | None] = {
+    "_": None,
+    "gettext": None,
+    "lazy_gettext": None,
+    "N_": None,
+    "ngettext": (1, 2),
+    "lazy_ngettext": (1, 2),
+}
+
+
+@pytest.fixture(scope="module")
+def catalog() -> Catalog:
+    """All parts merged."""
+    return merged(parts())
+
+
+def test_every_msgid_is_translated(catalog: Catalog) -> None:
+    missing = {
+        f"{msgid!r} ({place})" for msgid, place in _msgids() if not _translation(catalog, msgid)
+    }
+    assert sorted(missing) == []
+
+
+def test_translations_fill_the_places_of_their_msgid(catalog: Catalog) -> None:
+    wrong = [(message.id, str(error)) for message, errors in catalog.check() for error in errors]
+    assert wrong == []
+
+
+def test_two_rooms_may_not_disagree(tmp_path: Path) -> None:
+    for name, word in (("one", "名称"), ("two", "姓名")):
+        (tmp_path / f"{name}.po").write_text(f'msgid "Name"\nmsgstr "{word}"\n', encoding="utf-8")
+    with pytest.raises(ConflictingTranslations, match=r"one\.po.*two\.po"):
+        merged(sorted(tmp_path.iterdir()))
+
+
+def _msgids() -> Iterator[tuple[str, str]]:
+    for path in _sources():
+        method = "python" if path.suffix == ".py" else "jinja2.ext:babel_extract"
+        with path.open("rb") as file:
+            for line, found, _, _ in extract(
+                method, file, keywords=KEYWORDS, options={"silent": "false"}
+            ):
+                msgid = found if isinstance(found, str) else found[0]
+                if msgid:
+                    yield msgid, f"{path.relative_to(ROOT)}:{line}"
+
+
+def _sources() -> Iterator[Path]:
+    for room in ROOMS:
+        for pattern in ("*.py", "*.html"):
+            yield from (p for p in (ROOT / room).rglob(pattern) if "static" not in p.parts)
+
+
+def _translation(catalog: Catalog, msgid: str) -> str:
+    message = catalog.get(msgid)
+    if message is None or message.fuzzy:
+        return ""
+    return message.string if isinstance(message.string, str) else message.string[0]
