@@ -1,0 +1,397 @@
+"""The list page of every screen, built from the declaration: columns, tabs, filters, pages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, ClassVar
+from urllib.parse import urlencode
+
+from flask import abort, jsonify, redirect, request
+from flask_admin import expose
+from flask_babel import format_datetime
+from flask_babel import gettext as _
+from markupsafe import Markup
+from sqlalchemy import ColumnElement, select
+from werkzeug.wrappers import Response
+
+from admin_views import searching, views
+from admin_views.filters import ListFilter
+from admin_views.paging import CAP, SIZES, Cursor, Order, Page, capped_count, page_of, sums
+from models.base import db
+from portal.access.scope import visible
+from portal.theme import cells
+from portal.theme.shapes import (
+    Action,
+    Chip,
+    Choice,
+    Column,
+    Count,
+    Empty,
+    Filter,
+    Grid,
+    Pager,
+    Phone,
+    Tab,
+    Tool,
+)
+from portal.web.actor import current_actor
+
+STATE = ("tab", "s", "sort", "size")
+"""What the URL keeps beside the filters."""
+
+
+@dataclass(frozen=True)
+class ListTab:
+    """A preset of a list: what it keeps, within what the actor sees."""
+
+    key: str
+    label: Any
+    keeps: Callable[[], Sequence[ColumnElement[bool]]]
+    counted: bool = True
+
+
+class Listing:
+    """What ``PortalModelView`` adds to a list page. See the class attributes for declarations.
+
+    ``list_phone`` places columns on a phone's card; ``list_sums`` names amount columns to total;
+    ``list_loads`` are loader options, so that a page costs a fixed number of statements.
+    """
+
+    model: Any
+    column_list: Any
+    permission: ClassVar[str]
+
+    list_title: ClassVar[Any] = ""
+    list_tabs: ClassVar[Sequence[ListTab]] = ()
+    list_filters: ClassVar[Sequence[ListFilter]] = ()
+    list_phone: ClassVar[Mapping[str, Phone]] = {}
+    list_sums: ClassVar[Sequence[str]] = ()
+    list_loads: ClassVar[Sequence[Any]] = ()
+    list_sorts: ClassVar[Mapping[str, str]] = {}
+    list_order: ClassVar[tuple[str, bool]] = ("id", True)
+    list_search: ClassVar[Callable[[str], searching.Search | None] | None] = None
+    list_search_hint: ClassVar[Any] = ""
+    list_actions: ClassVar[Sequence[Action]] = ()
+    list_empty: ClassVar[Any] = ""
+
+    @expose("/")
+    def index_view(self) -> Any:
+        """The list."""
+        return self.render(self.list_template, grid=self.grid())  # type: ignore[attr-defined]
+
+    @expose("/counts")
+    def counts(self) -> Response:
+        """How many rows each tab has, capped."""
+        found = {
+            tab.key: capped_count(
+                db.session(), self.model.id, [self._scope(), *tab.keeps()]
+            )
+            for tab in self.list_tabs
+            if tab.counted
+        }
+        return jsonify(counts=found)
+
+    @expose("/totals")
+    def totals(self) -> Response:
+        """How many rows match and what they sum to; no sum where counting stopped."""
+        where = self.matching()
+        count = capped_count(db.session(), self.model.id, where)
+        columns = {name: getattr(self.model, name) for name in self.list_sums}
+        capped = count > CAP
+        found = {} if capped else sums(db.session(), self.model.id, where, columns)
+        return jsonify(count=min(count, CAP), capped=capped, sums=found)
+
+    @expose("/search", methods=("POST",))
+    def search_view(self) -> Response:
+        """Remember what to look for and show the list; nothing personal goes into the URL."""
+        if self.list_search is None:
+            abort(404)
+        text = request.form.get("q", "")[:200]
+        token = searching.remember(type(self).list_search(text)) if text.strip() else ""  # type: ignore[misc]
+        state = {"s": token} if token else {}
+        return redirect(self._url(state))  # type: ignore[return-value]
+
+    @expose("/views", methods=("POST",))
+    def save_view(self) -> Response:
+        """Keep this list's filters under a name of one's own."""
+        views.save(self._screen(), request.form.get("label", ""), request.form.get("url", ""))
+        return redirect(views.safe(request.form.get("url", ""), self._url({})))  # type: ignore[return-value]
+
+    @expose("/views/drop", methods=("POST",))
+    def drop_view(self) -> Response:
+        """Forget a saved view."""
+        views.drop(self._screen(), request.args.get("id", ""))
+        return redirect(self._url({}))  # type: ignore[return-value]
+
+    def matching(self, args: Mapping[str, str] | None = None) -> list[ColumnElement[bool]]:
+        """The conditions of the list as its URL (or *args*) asks for it, scope first."""
+        args = request.args if args is None else args
+        where = [self._scope(), *self._tab(args).keeps()]
+        where += [f.condition(args[f.name]) for f in self.list_filters if args.get(f.name)]
+        if args.get("s"):
+            where.append(searching.recalled(args["s"]))
+        return where
+
+    def grid(self) -> Grid:
+        """Everything the list page draws."""
+        args = request.args
+        size = self._size(args)
+        order = self._order(args)
+        page = page_of(db.session(), self.model.id, self.matching(), order, _cursor(args), size)
+        rows = self.load(page.ids)
+        columns = self._columns(rows)
+        return Grid(
+            title=str(self.list_title),
+            columns=columns,
+            rows=[self._row(row, columns) for row in rows],
+            pager=self._pager(page, size),
+            empty=self._empty(),
+            tabs=self._tabs(args),
+            saved=views.saved(self._screen(), self._url({}), self._here()),
+            save_url=self.get_url(".save_view"),  # type: ignore[attr-defined]
+            tools=self.tools(),
+            filters=[self._filter(f, args) for f in self.list_filters],
+            filter_url=self._url({}),
+            keep={k: args[k] for k in STATE if args.get(k)},
+            chips=self._chips(args),
+            clear_url=self._url({k: args[k] for k in ("tab",) if args.get(k)}),
+            search_url=self.get_url(".search_view") if self.list_search else "",  # type: ignore[attr-defined]
+            search=searching.shown(args.get("s", "")),
+            search_hint=str(self.list_search_hint),
+            actions=self.actions(),
+            action_url=self.get_url(".action_view"),  # type: ignore[attr-defined]
+            here=self._here(),
+            totals_url=self.get_url(".totals", **self._state(args)),  # type: ignore[attr-defined]
+            note=self.note(),
+        )
+
+    def load(self, ids: Sequence[int]) -> list[Any]:
+        """The rows of a page in the order of *ids*, everything the cells need loaded."""
+        found = db.session.scalars(
+            select(self.model).where(self.model.id.in_(ids)).options(*self.list_loads)
+        )
+        by_id = {row.id: row for row in found}
+        return [by_id[row_id] for row_id in ids if row_id in by_id]
+
+    def cell(self, row: Any, name: str) -> Markup | str:
+        """One cell: by the method ``cell_<name>`` or by what the column's ``info`` says."""
+        own = getattr(self, f"cell_{name}", None)
+        if own is not None:
+            made: Markup = own(row)
+            return made
+        value = getattr(row, name)
+        info = self._info(name)
+        if info.get("widget") == "yuan":
+            return cells.amount(value)
+        if "choices" in info and value is not None:
+            return _(info["choices"].get(value, value))
+        return _shown(value)
+
+    def label_of(self, name: str) -> str:
+        """The heading of a column, from its ``info``."""
+        labels = getattr(self, "column_labels", None) or {}
+        return str(labels.get(name) or _(self._info(name).get("label", name)))
+
+    def tools(self) -> list[Tool]:
+        """The buttons at the top right."""
+        if not self.can_create:  # type: ignore[attr-defined]
+            return []
+        url = self.get_url(".create_view")  # type: ignore[attr-defined]
+        return [Tool(_("Add"), url, icon="plus", main=True)]
+
+    def actions(self) -> Sequence[Action]:
+        """What can be done with the chosen rows."""
+        return self.list_actions
+
+    def note(self) -> Markup | str:
+        """What stands above the table."""
+        return ""
+
+    def row_value(self, row: Any) -> str:
+        """What a POST sends for a row: its id and the version that was seen."""
+        return f"{row.id}:{getattr(row, 'version', 1)}"
+
+    def row_fen(self, row: Any) -> int:
+        """What a chosen row adds to the sum of the bar, in fen."""
+        return 0
+
+    def row_flagged(self, row: Any) -> bool:
+        """Whether a chosen row needs a second look."""
+        return False
+
+    def _row(self, row: Any, columns: Sequence[Column]) -> Markup:
+        return cells.row(
+            self.row_value(row),
+            [self._linked(row, name) for name in self.column_list],
+            columns,
+            label=str(row),
+            fen=self.row_fen(row),
+            flagged=self.row_flagged(row),
+            choosable=bool(self.list_actions),
+        )
+
+    def _linked(self, row: Any, name: str) -> str:
+        """The first column opens the row."""
+        cell = self.cell(row, name)
+        if name != self.column_list[0] or "<a " in cell:
+            return cell
+        return cells.link(self.get_url(".details_view", id=row.id), str(cell))  # type: ignore[attr-defined]
+
+    def _columns(self, rows: Sequence[Any]) -> list[Column]:
+        args = request.args
+        sorted_by, descending = self._sorting(args)
+        made = []
+        for name in self.column_list:
+            summed = name in self.list_sums
+            made.append(
+                Column(
+                    key=name,
+                    label=self.label_of(name),
+                    sort_url=self._sort_url(name, args),
+                    sorted=("desc" if descending else "asc") if name == sorted_by else "",
+                    end=summed or self._info(name).get("widget") == "yuan",
+                    phone=self.list_phone.get(name, "line"),
+                    total=name if summed else "",
+                    page_total=sum(getattr(row, name) or 0 for row in rows) if summed else None,
+                )
+            )
+        return made
+
+    def _info(self, name: str) -> dict[str, Any]:
+        column = getattr(self.model, name, None)
+        return getattr(column, "info", None) or {}
+
+    def _scope(self) -> ColumnElement[bool]:
+        return visible(self.model, current_actor())
+
+    def _tab(self, args: Mapping[str, str]) -> ListTab:
+        wanted = args.get("tab", "")
+        for tab in self.list_tabs:
+            if tab.key == wanted:
+                return tab
+        if wanted:
+            abort(400)
+        return self.list_tabs[0] if self.list_tabs else ListTab("", "", lambda: ())
+
+    def _tabs(self, args: Mapping[str, str]) -> list[Tab]:
+        now = self._tab(args).key
+        url = self.get_url(".counts")  # type: ignore[attr-defined]
+        return [
+            Tab(
+                str(tab.label),
+                self._url({"tab": tab.key} if place else {}),
+                tab.key == now,
+                Count(tab.key, url) if tab.counted else None,
+            )
+            for place, tab in enumerate(self.list_tabs)
+        ]
+
+    def _filter(self, item: ListFilter, args: Mapping[str, str]) -> Filter:
+        value = args.get(item.name, "")
+        offered: Iterable[tuple[str, str]] = item.choices() if item.choices else ()
+        choices = [Choice(key, str(word), key == value) for key, word in offered]
+        if item.kind == "select":
+            choices.insert(0, Choice("", _("All"), not value))
+        return Filter(item.name, str(item.label), item.kind, choices, value)
+
+    def _chips(self, args: Mapping[str, str]) -> list[Chip]:
+        state = self._state(args)
+        chips = [
+            Chip(str(f.label), f.word(state[f.name]), self._url(_without(state, f.name)))
+            for f in self.list_filters
+            if state.get(f.name)
+        ]
+        if state.get("s"):
+            text = searching.shown(state["s"])
+            chips.append(Chip(_("Search"), text, self._url(_without(state, "s"))))
+        return chips
+
+    def _state(self, args: Mapping[str, str]) -> dict[str, str]:
+        names = [*STATE, *(f.name for f in self.list_filters)]
+        return {name: args[name] for name in names if args.get(name)}
+
+    def _here(self) -> str:
+        return self._url(self._state(request.args))
+
+    def _url(self, state: Mapping[str, str]) -> str:
+        base: str = self.get_url(".index_view")  # type: ignore[attr-defined]
+        return f"{base}?{urlencode(state)}" if state else base
+
+    def _pager(self, page: Page, size: int) -> Pager:
+        state = self._state(request.args)
+        first, last = self._url(state), self._url(state | {"end": "1"})
+        before = self._url(state | {"before": str(page.ids[0])}) if page.ids else ""
+        after = self._url(state | {"after": str(page.ids[-1])}) if page.ids else ""
+        sizes = [Choice(self._url(state | {"size": str(n)}), str(n), n == size) for n in SIZES]
+        return Pager(
+            first_url=first if page.has_previous else "",
+            previous_url=before if page.has_previous else "",
+            next_url=after if page.has_next else "",
+            last_url=last if page.has_next else "",
+            sizes=sizes,
+        )
+
+    def _empty(self) -> Empty:
+        if self._state(request.args):
+            return Empty(
+                _("Nothing matches"),
+                _("Take away a filter or search for something else."),
+                self._url({}),
+                _("Show all"),
+            )
+        return Empty(_("Nothing here yet"), str(self.list_empty))
+
+    def _size(self, args: Mapping[str, str]) -> int:
+        text = args.get("size", str(SIZES[0]))
+        if text not in map(str, SIZES):
+            abort(400)
+        return int(text)
+
+    def _sorting(self, args: Mapping[str, str]) -> tuple[str, bool]:
+        text = args.get("sort", "")
+        if not text:
+            return self.list_order
+        name = text.removeprefix("-")
+        if name not in self.list_sorts:
+            abort(400)
+        return name, text.startswith("-")
+
+    def _order(self, args: Mapping[str, str]) -> Order:
+        name, descending = self._sorting(args)
+        return Order(getattr(self.model, self.list_sorts.get(name, name)), descending)
+
+    def _sort_url(self, name: str, args: Mapping[str, str]) -> str:
+        if name not in self.list_sorts:
+            return ""
+        now, descending = self._sorting(args)
+        down = not descending if now == name else True
+        return self._url(self._state(args) | {"sort": f"-{name}" if down else name})
+
+    def _screen(self) -> str:
+        return str(self.endpoint)  # type: ignore[attr-defined]
+
+
+def _cursor(args: Mapping[str, str]) -> Cursor:
+    numbers = {name: args[name] for name in ("after", "before") if args.get(name)}
+    if any(not text.isdecimal() for text in numbers.values()):
+        abort(400)
+    after, before = (int(numbers[n]) if n in numbers else None for n in ("after", "before"))
+    return Cursor(after, before, args.get("end") == "1")
+
+
+def _without(state: Mapping[str, str], name: str) -> dict[str, str]:
+    return {key: value for key, value in state.items() if key != name}
+
+
+def _shown(value: Any) -> Markup | str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return _("Yes") if value else _("No")
+    if isinstance(value, datetime):
+        return format_datetime(value, "yyyy-MM-dd HH:mm")
+    if isinstance(value, date):
+        return cells.day(value)
+    return str(value)

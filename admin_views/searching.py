@@ -1,0 +1,147 @@
+"""The search box: one box, routed to the one index that can answer.
+
+What was typed stays at the server or in the signed session, never in a URL; identifiers are
+kept only as their blind index.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from secrets import token_urlsafe
+from typing import Any
+
+from flask import abort, session
+from sqlalchemy import ColumnElement, false, select, text
+
+from models.applicant import Applicant
+from models.application import Application
+from models.base import db
+from models.certificate import SkillCertificate
+from models.organization import Organization
+from portal.access.scope import visible
+from portal.evidence.identifiers import (
+    certificate_key,
+    mask_card,
+    mask_id,
+    mask_phone,
+    plain,
+    tidy,
+)
+from portal.web.actor import current_actor
+
+KEPT = 8
+"""Searches that a session remembers."""
+FEW = 2_000
+"""Up to so many people are looked up by their ids, newest cases first."""
+_NUMBER = re.compile(r"[A-Z][A-Z0-9]*-[A-Z0-9-]*\d{4,}")
+
+
+@dataclass(frozen=True)
+class Search:
+    """A search: which index answers it, with what, and how it is shown."""
+
+    kind: str
+    value: str
+    shown: str
+
+
+def application_search(typed: str) -> Search:
+    """Route what was *typed* over the applications."""
+    found = tidy(typed).upper()
+    if _NUMBER.fullmatch(found):
+        return Search("number", found, found)
+    if re.fullmatch(r"\d{17}[\dX]", found):
+        return Search("person", Applicant.id_number.index(found).hex(), mask_id(found))
+    if re.fullmatch(r"1[3-9]\d{9}", found):
+        return Search("phone", Applicant.phone.index(found).hex(), mask_phone(found))
+    if re.fullmatch(r"62\d{14,17}", found):
+        return Search("account", Application.account.index(found).hex(), mask_card(found))
+    if len(found) >= 4 and any(character.isdigit() for character in found):
+        return Search("certificate", certificate_key(found), found)
+    return person_search(typed)
+
+
+def person_search(typed: str) -> Search:
+    """Route what was *typed* over people: an identifier, a name, or a union."""
+    found = tidy(typed).upper()
+    if re.fullmatch(r"\d{17}[\dX]", found):
+        return Search("person", Applicant.id_number.index(found).hex(), mask_id(found))
+    if re.fullmatch(r"1[3-9]\d{9}", found):
+        return Search("phone", Applicant.phone.index(found).hex(), mask_phone(found))
+    words = plain(typed)
+    return Search("name" if len(words) <= 4 else "union", words, words)
+
+
+def remember(search: Search | None) -> str:
+    """Keep *search* in the session; gives the token that stands in the URL."""
+    if search is None:
+        return ""
+    kept: dict[str, Any] = dict(list(session.get("searches", {}).items())[-KEPT + 1 :])
+    token = token_urlsafe(6)
+    kept[token] = asdict(search)
+    session["searches"] = kept
+    return token
+
+
+def shown(token: str) -> str:
+    """What the box shows for *token*, masked."""
+    found = session.get("searches", {}).get(token)
+    return found["shown"] if found else ""
+
+
+def recalled(token: str) -> ColumnElement[bool]:
+    """The condition on applications that *token* stands for; a stranger's token is a bad request."""
+    found = session.get("searches", {}).get(token)
+    if found is None:
+        abort(400)
+    return _CONDITIONS[found["kind"]](found["value"])
+
+
+def people_named(name: str) -> ColumnElement[bool]:
+    """People whose name contains *name*, by the index of one- and two-character pieces."""
+    pieces = [name[n : n + 2] for n in range(len(name) - 1)] or [name]
+    if db.session.get_bind().dialect.name == "sqlite":
+        match = " AND ".join('"' + piece.replace('"', "") + '"' for piece in pieces)
+        hits = text("SELECT rowid FROM applicant_search WHERE applicant_search MATCH :match")
+        indexed: Any = Applicant.id.in_(hits.bindparams(match=match).columns(Applicant.id))
+    else:
+        indexed = text("string_to_array(applicant.name_grams, ' ') @> :pieces").bindparams(
+            pieces=pieces
+        )
+    return indexed & Applicant.name.contains(name, autoescape=True)
+
+
+def _by_people(where: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Applications of the people that *where* keeps."""
+    people = select(Applicant.id).where(where, visible(Applicant, current_actor()))
+    few = db.session.scalars(people.limit(FEW + 1)).all()
+    return Application.applicant_id.in_(few if len(few) <= FEW else people)
+
+
+def _by_name(name: str) -> ColumnElement[bool]:
+    return _by_people(people_named(name)) if name else false()
+
+
+def _by_union(name: str) -> ColumnElement[bool]:
+    unions = select(Organization.id).where(
+        Organization.name.contains(name, autoescape=True), visible(Organization, current_actor())
+    )
+    return Application.organization_id.in_(unions) | Application.district_id.in_(unions)
+
+
+def _by_certificate(key: str) -> ColumnElement[bool]:
+    papers = select(SkillCertificate.id).where(SkillCertificate.number_key == key)
+    return Application.certificate_id.in_(papers)
+
+
+_CONDITIONS: dict[str, Callable[[str], ColumnElement[bool]]] = {
+    "number": lambda value: Application.number == value,
+    "person": lambda value: _by_people(Applicant.id_number_index == bytes.fromhex(value)),
+    "phone": lambda value: _by_people(Applicant.phone_index == bytes.fromhex(value)),
+    "account": lambda value: Application.account_index == bytes.fromhex(value),
+    "certificate": _by_certificate,
+    "name": _by_name,
+    "union": _by_union,
+}
