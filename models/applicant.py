@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Boolean, Date, ForeignKey, Index, LargeBinary, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from models.base import BigId, Model, N_, UtcDateTime, Versioned
+from models.base import N_, BigId, Model, UtcDateTime, Versioned
 from models.organization import Organization
 from models.types import JSON, Sealed
 

@@ -21,7 +21,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from models.account import Account
 from models.applicant import Applicant
-from models.base import BigId, Model, N_, UtcDateTime, Versioned
+from models.base import N_, BigId, Model, UtcDateTime, Versioned
 from models.certificate import SkillCertificate
 from models.organization import Organization
 from models.programme import Programme, Revision, Window

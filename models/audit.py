@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import ForeignKey, Index, Integer, LargeBinary, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from models.base import BigId, Model, N_, UtcDateTime
+from models.base import N_, BigId, Model, UtcDateTime
 from models.types import JSON
 
 

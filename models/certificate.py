@@ -8,7 +8,7 @@ from sqlalchemy import Date, ForeignKey, String
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from models.applicant import Applicant
-from models.base import BigId, Model, N_, UtcDateTime, Versioned
+from models.base import N_, BigId, Model, UtcDateTime, Versioned
 from models.organization import Organization
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import ForeignKey, Index, Integer, String, Text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from models.account import Account
-from models.base import BigId, Model, N_, UtcDateTime
+from models.base import N_, BigId, Model, UtcDateTime
 from models.types import JSON
 
 SUBMIT, PASS, RETURN, REJECT, WITHDRAW = "submit", "pass", "return", "reject", "withdraw"
@@ -42,7 +42,7 @@ class Selection(Model):
 
 
 class SelectionItem(Model):
-    """One chosen application with the version that was seen; ``outcome`` and ``reason`` after."""
+    """One chosen application with the version that was seen; after the act, why it was skipped."""
 
     __tablename__ = "selection_item"
 
@@ -51,6 +51,7 @@ class SelectionItem(Model):
         ForeignKey("application.id"), primary_key=True, index=True
     )
     version: Mapped[int] = mapped_column(Integer)
+    skipped: Mapped[str | None] = mapped_column(String(20))
 
 
 class DecisionBatch(Model):

@@ -9,7 +9,7 @@ from sqlalchemy import ForeignKey, Integer, String
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from models.account import Account
-from models.base import BigId, Model, N_, UtcDateTime
+from models.base import N_, BigId, Model, UtcDateTime
 from models.programme import Programme
 from models.types import JSON
 

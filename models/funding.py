@@ -9,7 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from models.account import Account
 from models.application import Application
-from models.base import BigId, Model, N_, UtcDateTime, Versioned
+from models.base import N_, BigId, Model, UtcDateTime, Versioned
 from models.organization import Organization
 from models.programme import Programme
 

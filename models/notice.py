@@ -7,7 +7,7 @@ from datetime import date
 from sqlalchemy import Date, ForeignKey, Integer, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from models.base import BigId, Model, N_, Versioned
+from models.base import N_, BigId, Model, Versioned
 from models.types import JSON
 
 

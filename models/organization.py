@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Boolean, ForeignKey, Integer, String
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from models.base import BigId, Model, N_, Versioned
+from models.base import N_, BigId, Model, Versioned
 
 CITY, DISTRICT, BUREAU, GROUP, UNIT = "city", "district", "bureau", "group", "unit"
 KINDS = {

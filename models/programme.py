@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Boolean, Date, ForeignKey, Integer, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, declared_attr, mapped_column, relationship
 
-from models.base import BigId, Model, N_, UtcDateTime, Versioned
+from models.base import N_, BigId, Model, UtcDateTime, Versioned
 from models.notice import Notice
 from models.types import JSON
 

@@ -659,6 +659,7 @@ def upgrade() -> None:
     sa.Column('selection_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
     sa.Column('application_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
     sa.Column('version', sa.Integer(), nullable=False),
+    sa.Column('skipped', sa.String(length=20), nullable=True),
     sa.ForeignKeyConstraint(['application_id'], ['application.id'], name=op.f('fk_selection_item_application_id')),
     sa.ForeignKeyConstraint(['selection_id'], ['selection.id'], name=op.f('fk_selection_item_selection_id')),
     sa.PrimaryKeyConstraint('selection_id', 'application_id', name=op.f('pk_selection_item'))

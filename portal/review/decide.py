@@ -256,11 +256,27 @@ def _told(act: Act) -> Outcome:
         select(func.count(), func.coalesce(func.sum(Application.amount_fen), 0)).where(moved)
     ).one()
     skipped = _skipped(act)
+    _note_skipped(act, skipped)
     kinds = {row.kind for row in skipped}
     act.batch.decided = count
     act.batch.skipped = {kind: sum(row.kind == kind for row in skipped) for kind in sorted(kinds)}
     act.session.flush()
     return Outcome(act.batch.id, count, int(fen), skipped)
+
+
+def _note_skipped(act: Act, skipped: list[Skipped]) -> None:
+    """Keep why each case was left, for the page that tells it."""
+    for kind in {row.kind for row in skipped}:
+        ids = [row.application_id for row in skipped if row.kind == kind]
+        act.session.execute(
+            update(SelectionItem)
+            .where(
+                SelectionItem.selection_id == act.selection.id,
+                SelectionItem.application_id.in_(ids),
+            )
+            .values(skipped=kind)
+            .execution_options(synchronize_session=False)
+        )
 
 
 def _skipped(act: Act) -> list[Skipped]:

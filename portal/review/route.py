@@ -48,13 +48,14 @@ class StageBook:
                 selectinload(Revision.stages),
                 selectinload(Revision.tiers),
                 selectinload(Revision.conditions),
+                selectinload(Revision.bounds),
             )
         )
         self._revisions: Mapping[int, Revision] = {row.id: row for row in loaded}
         self._labels: dict[tuple[int, str, str | None], str] = {}
 
     def revision(self, revision_id: int) -> Revision:
-        """The revision with *revision_id*, its stages, tiers and conditions loaded."""
+        """The revision with *revision_id*, its stages, tiers, conditions and bounds loaded."""
         return self._revisions[revision_id]
 
     def label(self, revision_id: int, state: str, stage_key: str | None) -> str:
@@ -79,6 +80,11 @@ class StageBook:
             for stage in revision.stages:
                 found[stage.key] = stage.title
         return found
+
+    def tier_keys(self) -> list[str]:
+        """Every award tier's key, in the order of the programmes."""
+        found = [tier.key for revision in self._revisions.values() for tier in revision.tiers]
+        return list(dict.fromkeys(found))
 
     def acting_on(self, role: str) -> list[str]:
         """The keys of the stages at which *role* decides."""

@@ -1,0 +1,135 @@
+"""The rows of the application grid: one joined query a page, cells in the programme's words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from flask import current_app, url_for
+from markupsafe import Markup
+from sqlalchemy import func, select
+from sqlalchemy.orm import aliased
+
+from models.applicant import Applicant
+from models.application import (
+    APPROVED,
+    DRAFT,
+    ELIGIBLE,
+    HELD,
+    PAID,
+    REFUSED,
+    RETURNED,
+    WAITING,
+    Application,
+)
+from models.base import db
+from models.certificate import SkillCertificate
+from models.organization import Organization
+from models.programme import DRAFT as UNPUBLISHED
+from models.programme import Revision
+from portal.access.permissions import may
+from portal.evidence.identifiers import mask_id
+from portal.review.route import StageBook
+from portal.theme import cells
+from portal.web.actor import current_actor
+
+MARKS = {
+    DRAFT: "draft",
+    WAITING: "waiting",
+    RETURNED: "returned",
+    APPROVED: "passed",
+    PAID: "paid",
+    REFUSED: "refused",
+}
+VERDICT_MARKS = {ELIGIBLE: "eligible", HELD: "ask", None: ""}
+District = aliased(Organization)
+
+
+def book() -> StageBook:
+    """The programmes' words, read again only when a revision is published."""
+    known = current_app.extensions.get("stage_book")
+    mark = tuple(
+        db.session.execute(
+            select(func.count(), func.max(Revision.id)).where(Revision.state != UNPUBLISHED)
+        ).one()
+    )
+    if known is None or known[0] != mark:
+        known = (mark, StageBook(db.session()))
+        current_app.extensions["stage_book"] = known
+    found: StageBook = known[1]
+    return found
+
+
+def load(ids: Sequence[int]) -> list[Any]:
+    """What the cells of *ids* show, in that order, by one statement."""
+    rows = db.session.execute(
+        select(
+            Application.id,
+            Application.version,
+            Application.number,
+            Application.state,
+            Application.stage_key,
+            Application.revision_id,
+            Application.verdict,
+            Application.tier_key,
+            Application.amount_fen,
+            Application.missed,
+            Application.asked,
+            Applicant.name,
+            Applicant.row_key,
+            Applicant.id_number_sealed,
+            Organization.name.label("unit"),
+            District.name.label("district"),
+            SkillCertificate.occupation,
+            SkillCertificate.number.label("certificate"),
+            SkillCertificate.level,
+            SkillCertificate.issued_on,
+        )
+        .join(Applicant, Applicant.id == Application.applicant_id)
+        .join(Organization, Organization.id == Application.organization_id)
+        .outerjoin(District, District.id == Application.district_id)
+        .outerjoin(SkillCertificate, SkillCertificate.id == Application.certificate_id)
+        .where(Application.id.in_(ids))
+    )
+    by_id = {row.id: row for row in rows}
+    return [by_id[row_id] for row_id in ids if row_id in by_id]
+
+
+def person(row: Any) -> Markup:
+    """Name over masked ID number, with the eye where it may be revealed."""
+    sealed = row.id_number_sealed
+    masked = mask_id(Applicant.id_number.open(row.row_key, sealed)) if sealed else ""
+    reveal = ""
+    if may(current_actor(), "applicant:reveal"):
+        reveal = url_for("application.reveal", row_id=row.id, what="id_number")
+    return cells.pair(row.name, cells.masked(masked, reveal), strong=True)
+
+
+def level(row: Any) -> Markup | str:
+    """The level as a chip over the day of issue."""
+    if row.level is None:
+        return ""
+    tiers = [tier.key for tier in book().revision(row.revision_id).tiers]
+    rank = tiers.index(row.tier_key) if row.tier_key in tiers else 0
+    return cells.level(row.level, rank, row.issued_on.isoformat() if row.issued_on else "")
+
+
+def verdict(row: Any) -> Markup:
+    """The verdict over the clause that decides it."""
+    return cells.verdict(VERDICT_MARKS.get(row.verdict, "refuse"), clause(row))
+
+
+def clause(row: Any) -> str:
+    """The clause of the first finding against a case, or of the tier that pays it."""
+    revision = book().revision(row.revision_id)
+    listed = row.missed or row.asked
+    keys = [key for key in listed.split(",") if key]
+    rows = [*revision.conditions, *revision.bounds] if keys else revision.tiers
+    wanted = keys[0] if keys else row.tier_key
+    return next((item.clause for item in rows if item.key == wanted), "")
+
+
+def status(row: Any) -> Markup:
+    """Where the case stands, in the programme's own word."""
+    word = book().label(row.revision_id, row.state, row.stage_key)
+    return cells.status(word, MARKS.get(row.state, "closed"))

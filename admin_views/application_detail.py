@@ -1,0 +1,159 @@
+"""One case as its drawer shows it: the form, the findings with their clauses, what was done."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import url_for
+from flask_babel import format_datetime
+from flask_babel import gettext as _
+from markupsafe import Markup
+from sqlalchemy import select
+from sqlalchemy.orm import joinedload
+
+from admin_views.application_cells import MARKS, VERDICT_MARKS, book
+from admin_views.application_forms import mask_of, stored_cells
+from models.application import Application
+from models.base import db
+from models.decision import OUTCOMES, PASS, PAY, REJECT, RETURN, SUBMIT, Decision, Override
+from models.programme import ASK, NOTE
+from portal.access.permissions import may
+from portal.policy import explain as policy
+from portal.review.route import editable
+from portal.theme import cells
+from portal.theme.pages import Detail, Event, Fact, Finding, Section
+from portal.theme.shapes import Action
+from portal.web.actor import current_actor
+
+TONES = {PASS: "good", PAY: "good", RETURN: "warn", REJECT: "bad", SUBMIT: "info"}
+
+
+def detail(application: Application, actions: list[Action]) -> Detail:
+    """What the drawer and the page of *application* show; survey answers are not among it."""
+    why = policy.explain(db.session(), application)
+    writes = may(current_actor(), "application:write") and editable(application)
+    return Detail(
+        title=application.applicant.name,
+        subtitle=application.number,
+        sections=[_standing(application), *_form(application)],
+        findings=_findings(why) if why else [],
+        events=_events(application),
+        value=f"{application.id}:{application.version}",
+        actions=actions,
+        action_url=url_for("application.action_view"),
+        edit_url=url_for("application.edit_view", id=application.id) if writes else "",
+        page_url=url_for("application.details_view", id=application.id),
+    )
+
+
+def _standing(application: Application) -> Section:
+    word = book().label(application.revision_id, application.state, application.stage_key)
+    verdict = VERDICT_MARKS.get(application.verdict, "refuse")
+    return Section(
+        "",
+        [
+            Fact(_("Status"), cells.status(word, MARKS.get(application.state, "closed"))),
+            Fact(_("Verdict"), cells.verdict(verdict)),
+            Fact(_("Amount"), cells.amount(application.amount_fen, sign=True)),
+            Fact(_("Programme"), application.programme.title),
+            Fact(_("Submitted on"), cells.day(application.submitted_on)),
+        ],
+    )
+
+
+def _form(application: Application) -> list[Section]:
+    stored = stored_cells(application, {})
+    found: dict[str, list[Fact]] = {}
+    for row in application.revision.fields:
+        text = stored.get(row.key, "")
+        if row.purpose == "survey" or not text or row.key == "application.received_on":
+            continue
+        found.setdefault(row.section, []).append(Fact(row.label, _value(application, row, text)))
+    return [Section(title, facts) for title, facts in found.items()]
+
+
+def _value(application: Application, row: Any, text: str) -> Markup | str:
+    masked = mask_of(row.kind, text)
+    if masked != text or row.kind in ("id_number", "phone", "card"):
+        what = {"id_number": "id_number", "phone": "phone", "card": "account"}[row.kind]
+        allowed = may(current_actor(), "applicant:reveal")
+        url = url_for("application.reveal", row_id=application.id, what=what) if allowed else ""
+        return cells.masked(masked, url)
+    if row.kind == "yes_no":
+        return _("Yes") if text == "yes" else _("No")
+    return str(row.choices.get(text, text))
+
+
+def _findings(why: policy.Explanation) -> list[Finding]:
+    return [_finding(item) for item in why.findings]
+
+
+def _finding(item: policy.Finding) -> Finding:
+    facts = "；".join(f"{_(label)}：{_shown(value)}" for label, value in item.facts)
+    words = item.says or _("No award tier fits")
+    if item.state != "passed" and facts:
+        words = f"{words}（{facts}）"
+    if item.state == "unknown":
+        words = f"{words} · {_('not stated')}"
+    if item.reading and item.state != "passed":
+        words = f"{words} · {_('Reading')}：{item.reading}"
+    passed = ""
+    if item.override is not None:
+        passed = f"{item.override.name}：{item.override.reason}"
+    return Finding(_kind(item), words, item.clause, passed)
+
+
+def _kind(item: policy.Finding) -> Any:
+    if item.state in ("passed", "overridden"):
+        return "eligible"
+    if item.outcome == NOTE:
+        return "note"
+    return "ask" if item.outcome == ASK or item.state == "unknown" else "refuse"
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return _("not stated")
+    if isinstance(value, bool):
+        return _("Yes") if value else _("No")
+    return str(value)
+
+
+def _events(application: Application) -> list[Event]:
+    rows = db.session.scalars(
+        select(Decision)
+        .where(Decision.application_id == application.id)
+        .options(joinedload(Decision.account))
+        .order_by(Decision.id.desc())
+    )
+    return [*_void(application), *(_event(row) for row in rows)]
+
+
+def _event(row: Decision) -> Event:
+    stage = f"{book().title(row.from_stage)} · " if row.from_stage and row.outcome != SUBMIT else ""
+    return Event(
+        what=f"{stage}{_(OUTCOMES.get(row.outcome, row.outcome))}",
+        who=row.account.name if row.account else _("System"),
+        when=format_datetime(row.decided_at, "yyyy-MM-dd HH:mm"),
+        note=row.reason,
+        tone=TONES.get(row.outcome, "info"),  # type: ignore[arg-type]
+    )
+
+
+def _void(application: Application) -> list[Event]:
+    """Confirmations that an edit made void: still shown, struck through."""
+    rows = db.session.scalars(
+        select(Override)
+        .where(Override.application_id == application.id, Override.voided_at.is_not(None))
+        .options(joinedload(Override.account))
+    )
+    return [
+        Event(
+            what=_("Confirmed by a person, void after a change"),
+            who=row.account.name if row.account else _("System"),
+            when=format_datetime(row.made_at, "yyyy-MM-dd HH:mm"),
+            note=row.reason,
+            void=True,
+        )
+        for row in rows
+    ]

@@ -1,0 +1,166 @@
+"""The application form as the programme's paper has it, section by section."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask_babel import gettext as _
+from flask_wtf import FlaskForm
+from sqlalchemy import select
+from wtforms import DateField, Field, HiddenField, SelectField, StringField, TextAreaField
+
+from models.application import Application
+from models.base import db
+from models.catalogue import Catalogue, CatalogueEntry
+from models.organization import Organization
+from models.programme import FormField, Revision
+from portal.access.permissions import may
+from portal.evidence.identifiers import mask_card, mask_id, mask_phone
+from portal.review.reading import Problem
+from portal.web.actor import current_actor
+
+Fieldsets = list[tuple[str, list[str]]]
+
+
+def name_of(key: str) -> str:
+    """A form field's key as the name of an input."""
+    return key.replace(".", "__")
+
+
+def shown_fields(revision: Revision) -> list[FormField]:
+    """The fields that this person fills in."""
+    backdates = may(current_actor(), "application:backdate")
+    return [row for row in revision.fields if backdates or row.key != "application.received_on"]
+
+
+def form_class(revision: Revision) -> type[FlaskForm]:
+    """A form with one input per field of *revision*, in order, and the version that was seen."""
+    inputs: dict[str, Any] = {name_of(row.key): _input(row) for row in shown_fields(revision)}
+    return type("ApplicationForm", (FlaskForm,), inputs | {"seen_version": HiddenField()})
+
+
+def fieldsets(revision: Revision) -> Fieldsets:
+    """The sections of the paper with the inputs of each."""
+    found: dict[str, list[str]] = {}
+    for row in shown_fields(revision):
+        found.setdefault(row.section, []).append(name_of(row.key))
+    return list(found.items())
+
+
+def cells_of(form: FlaskForm, revision: Revision, stored: dict[str, str]) -> dict[str, str]:
+    """What was typed, by field key; a mask left as it was stands for what is stored."""
+    typed = {}
+    for row in shown_fields(revision):
+        raw = form[name_of(row.key)].raw_data
+        text = str(raw[0]) if raw else ""
+        kept = stored.get(row.key, "")
+        typed[row.key] = kept if kept and text == mask_of(row.kind, kept) else text
+    return typed
+
+
+def show_problems(form: FlaskForm, problems: list[Problem]) -> None:
+    """Put every problem beside its field."""
+    for problem in problems:
+        name = name_of(problem.key)
+        if name in form._fields:
+            text = _(problem.message)
+            words = text % problem.params if problem.params else text
+            form[name].errors = [*form[name].errors, words]
+
+
+def stored_cells(application: Application, answers: dict[str, Any]) -> dict[str, str]:
+    """What a case holds, by field key, as text; identifiers in clear."""
+    found: dict[str, Any] = dict(application.applicant.details)
+    found |= _person(application) | _paper(application) | _payee(application)
+    found |= {f"field.{key}": value for key, value in application.fields.items()}
+    found |= {f"survey.{key}": value for key, value in answers.items()}
+    return {key: _text(value) for key, value in found.items() if value is not None}
+
+
+def prefilled(application: Application | None, answers: dict[str, Any]) -> dict[str, str]:
+    """The form's first values by input name: the stored case with masks, or the actor's union."""
+    if application is None:
+        return {name_of(key): value for key, value in _own_union().items()}
+    kinds = {row.key: row.kind for row in application.revision.fields}
+    return {
+        name_of(key): mask_of(kinds.get(key, ""), value)
+        for key, value in stored_cells(application, answers).items()
+    }
+
+
+def mask_of(kind: str, text: str) -> str:
+    """*text* masked when its *kind* is an identifier."""
+    mask = {"id_number": mask_id, "phone": mask_phone, "card": mask_card}.get(kind)
+    return mask(text) if mask else text
+
+
+def _own_union() -> dict[str, str]:
+    place = db.session.get_one(Organization, current_actor().organization_id)
+    found = {}
+    if place.district is not None:
+        found["organization.district"] = place.district.name
+    if place.kind == "unit":
+        found["organization.unit"] = place.name
+        found["organization.nature"] = place.nature or ""
+    return found
+
+
+def _person(application: Application) -> dict[str, Any]:
+    who = application.applicant
+    return {
+        "applicant.name": who.name,
+        "applicant.sex": who.sex,
+        "applicant.phone": who.phone,
+        "applicant.id_number": who.id_number,
+        "applicant.union_member": who.is_union_member,
+        "organization.unit": application.organization.name,
+        "organization.district": application.district.name if application.district else None,
+        "application.received_on": application.submitted_on,
+    }
+
+
+def _paper(application: Application) -> dict[str, Any]:
+    paper = application.certificate
+    if paper is None:
+        return {}
+    names = ("number", "occupation", "level", "issuer", "issued_on")
+    more = ("previous_level", "previous_issued_on")
+    return {f"certificate.{name}": getattr(paper, name) for name in (*names, *more)}
+
+
+def _payee(application: Application) -> dict[str, Any]:
+    if application.payee_kind == "card":
+        return {"payee.card": application.account}
+    return {"payee.account": application.account, "payee.bank": application.bank_name}
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return value.isoformat() if hasattr(value, "isoformat") else str(value)
+
+
+def _input(row: FormField) -> Field:
+    label = f"{row.label} *" if row.critical else row.label
+    look = {"data-wide": "1"} if row.kind == "long_text" else {}
+    shared: dict[str, Any] = {"description": row.hint, "render_kw": look}
+    if row.kind == "yes_no":
+        choices = [("", ""), ("yes", _("Yes")), ("no", _("No"))]
+        return SelectField(label, choices=choices, validate_choice=False, **shared)
+    if row.kind == "choice":
+        return SelectField(label, choices=_options(row), validate_choice=False, **shared)
+    if row.kind == "date":
+        return DateField(label, **shared)
+    return (TextAreaField if row.kind == "long_text" else StringField)(label, **shared)
+
+
+def _options(row: FormField) -> list[tuple[str, str]]:
+    if not row.catalogue:
+        return [("", ""), *row.choices.items()]
+    entries = db.session.scalars(
+        select(CatalogueEntry.title)
+        .join(Catalogue)
+        .where(Catalogue.key == row.catalogue, CatalogueEntry.retired_on.is_(None))
+        .order_by(CatalogueEntry.position)
+    )
+    return [("", ""), *((title, title) for title in entries)]

@@ -1,0 +1,345 @@
+"""申报: the application grid, its form, its drawer, its decisions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import date
+from typing import Any, ClassVar
+
+from flask import abort, flash, jsonify, redirect, request, url_for
+from flask_admin import expose
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from markupsafe import Markup
+from sqlalchemy import false, select
+from werkzeug.wrappers import Response
+
+from admin_views import application_acts as acts
+from admin_views import application_cells as made
+from admin_views import application_forms as forms
+from admin_views.application_detail import detail
+from admin_views.base import PortalModelView
+from admin_views.filters import ListFilter, equals, equals_number
+from admin_views.listing import ListTab
+from admin_views.searching import application_search
+from models.application import (
+    APPROVED,
+    HELD,
+    PAID,
+    REFUSED,
+    RETURNED,
+    STATES,
+    VERDICTS,
+    WAITING,
+    Application,
+    SurveyAnswer,
+)
+from models.base import Refusal, db
+from models.organization import Organization
+from models.programme import Programme, Revision
+from portal.access import audit
+from portal.access.permissions import may
+from portal.access.scope import visible
+from portal.policy.judge import in_force
+from portal.review.entering import edit, enter
+from portal.review.reading import FormReader, already_claimed, claimed_problem
+from portal.review.route import editable
+from portal.theme import cells
+from portal.theme.pages import Detail
+from portal.theme.shapes import Action, Tool
+from portal.web.actor import clock, current_actor
+from portal.web.errors import words_of
+
+REVEALED = ("id_number", "phone", "account")
+
+
+def _mine() -> Sequence[Any]:
+    stages = made.book().acting_on(current_actor().role)
+    if not stages or not may(current_actor(), "application:decide"):
+        return [false()]
+    return [Application.state == WAITING, Application.stage_key.in_(stages)]
+
+
+def _words(words: dict[str, str]) -> Iterable[tuple[str, str]]:
+    return [(key, _(word)) for key, word in words.items()]
+
+
+def _programmes() -> Iterable[tuple[str, str]]:
+    rows = db.session.execute(select(Programme.id, Programme.title).order_by(Programme.id))
+    return [(str(row_id), title) for row_id, title in rows]
+
+
+def _districts() -> Iterable[tuple[str, str]]:
+    rows = db.session.execute(
+        select(Organization.id, Organization.name)
+        .where(visible(Organization, current_actor()), Organization.depth == 1)
+        .order_by(Organization.code)
+    )
+    return [(str(row_id), name) for row_id, name in rows]
+
+
+def _tiers() -> Iterable[tuple[str, str]]:
+    return [(key, key) for key in made.book().tier_keys()]
+
+
+class ApplicationView(PortalModelView):
+    """Every application in the actor's subtree."""
+
+    permission = "application"
+    opens_create = True
+    opens_edit = True
+    organization_of = "organization_id"
+
+    list_title = _l("Applications")
+    column_list = (
+        "number", "applicant", "organization", "occupation", "level", "verdict",
+        "amount_fen", "status",
+    )  # fmt: skip
+    column_labels: ClassVar[dict[str, Any]] = {
+        "number": _l("Number"),
+        "applicant": _l("Applicant"),
+        "organization": _l("District / unit"),
+        "occupation": _l("Occupation"),
+        "level": _l("Level"),
+        "verdict": _l("Verdict"),
+        "status": _l("Status"),
+    }
+    form_columns = ("number",)
+    list_phone: ClassVar[Any] = {
+        "number": "foot", "applicant": "title", "level": "side", "amount_fen": "side",
+        "status": "side", "occupation": "hide",
+    }  # fmt: skip
+    list_sums = ("amount_fen",)
+    list_sorts: ClassVar[dict[str, str]] = {"number": "id"}
+    list_search = staticmethod(application_search)
+    list_search_hint = _l("Name, number, certificate, ID, phone, card or unit")
+    list_empty = _l("Applications appear here once a unit enters or imports them.")
+    list_tabs = (
+        ListTab("all", _l("All"), lambda: ()),
+        ListTab("mine", _l("Waiting for me"), _mine),
+        ListTab("held", _l("To be confirmed"), lambda: [
+            Application.state == WAITING, Application.verdict == HELD]),
+        ListTab("returned", _l("Returned"), lambda: [Application.state == RETURNED]),
+        ListTab("decided", _l("Decided"), lambda: [
+            Application.state.in_((APPROVED, PAID, REFUSED))]),
+    )  # fmt: skip
+    list_filters = (
+        ListFilter("programme", _l("Programme"), equals_number(Application.programme_id),
+                   _programmes),
+        ListFilter("state", _l("State"), equals(Application.state), lambda: _words(STATES)),
+        ListFilter("stage", _l("Stage"), equals(Application.stage_key),
+                   lambda: made.book().stage_titles().items()),
+        ListFilter("verdict", _l("Verdict"), equals(Application.verdict),
+                   lambda: _words(VERDICTS)),
+        ListFilter("tier", _l("Level"), equals(Application.tier_key), _tiers),
+        ListFilter("district", _l("District"), equals_number(Application.district_id), _districts),
+        ListFilter("from", _l("Submitted from"), lambda day: Application.submitted_on >= day,
+                   kind="date"),
+        ListFilter("to", _l("Submitted to"), lambda day: Application.submitted_on <= day,
+                   kind="date"),
+    )  # fmt: skip
+
+    @property
+    def permissions(self) -> dict[str, str]:
+        """Deciding needs more than reading; revealing is its own permission."""
+        decides = dict.fromkeys(("action_view", "confirm", "outcome"), "application:decide")
+        return super().permissions | decides | {"reveal": "applicant:reveal"}
+
+    def load(self, ids: Sequence[int]) -> list[Any]:
+        """One joined statement for the page."""
+        return made.load(ids)
+
+    def actions(self) -> Sequence[Action]:
+        """The decisions, for whoever decides at some stage."""
+        allowed = may(current_actor(), "application:decide")
+        return acts.actions() if allowed else ()
+
+    def tools(self) -> list[Tool]:
+        """Entering, importing and exporting."""
+        found = []
+        if may(current_actor(), "application:export"):
+            url = url_for("exports.applications", **self._state(request.args))
+            found.append(Tool(_("Export"), url, icon="file-download", post=True))
+        if may(current_actor(), "application:import"):
+            found.append(Tool(_("Import"), url_for("imports.upload"), icon="upload"))
+        return [*found, *super().tools()]
+
+    def cell_number(self, row: Any) -> Markup:
+        """The number, opening the drawer."""
+        return cells.link(url_for(".details_view", id=row.id), row.number)
+
+    def cell_applicant(self, row: Any) -> Markup:
+        """Name and masked ID number."""
+        return made.person(row)
+
+    def cell_organization(self, row: Any) -> Markup:
+        """District over unit."""
+        return cells.pair(row.district or "", row.unit)
+
+    def cell_occupation(self, row: Any) -> Markup:
+        """Occupation over certificate number."""
+        return cells.pair(row.occupation or "", row.certificate or "")
+
+    def cell_level(self, row: Any) -> Markup | str:
+        """Level over day of issue."""
+        return made.level(row)
+
+    def cell_verdict(self, row: Any) -> Markup:
+        """Verdict over clause."""
+        return made.verdict(row)
+
+    def cell_status(self, row: Any) -> Markup:
+        """The programme's own status word."""
+        return made.status(row)
+
+    def row_fen(self, row: Any) -> int:
+        """The amount, for the sum of chosen rows."""
+        return int(row.amount_fen)
+
+    def row_flagged(self, row: Any) -> bool:
+        """Anything not plainly eligible."""
+        return bool(row.missed or row.asked)
+
+    def details_of(self, model: Application) -> Detail:
+        """The case with its findings and timeline."""
+        waits = model.state == WAITING and model.stage_key in made.book().acting_on(
+            current_actor().role
+        )
+        allowed = waits and may(current_actor(), "application:decide")
+        return detail(model, acts.actions() if allowed else [])
+
+    @expose("/action/", methods=("POST",))
+    def action_view(self) -> Any:
+        """Freeze what was chosen."""
+        return acts.freeze_chosen(self)
+
+    @expose("/confirm/<token>", methods=("GET", "POST"))
+    def confirm(self, token: str) -> Any:
+        """Show the frozen set and decide it."""
+        return acts.confirm_page(self, token)
+
+    @expose("/outcome/<int:batch_id>")
+    def outcome(self, batch_id: int) -> Any:
+        """Tell what was done."""
+        return acts.outcome_page(self, batch_id)
+
+    @expose("/reveal/<int:row_id>/<what>", methods=("POST",))
+    def reveal(self, row_id: int, what: str) -> Response | tuple[Response, int]:
+        """Show one identifier in full, for a reason that is kept."""
+        reason = request.form.get("reason", "").strip()[:200]
+        if what not in REVEALED:
+            abort(404)
+        application = self.get_one(str(row_id))
+        if len(reason) < 2:
+            return jsonify(error=_("Please give a reason.")), 400
+        owner = application if what == "account" else application.applicant
+        value = getattr(owner, what)
+        audit.record(
+            db.session(), current_actor(), clock().now(), "applicant:reveal", "application",
+            application.id, reason=reason, details={"what": what},
+            organization_id=application.organization_id,
+        )  # fmt: skip
+        db.session.commit()
+        return jsonify(value=value or "")
+
+    @expose("/new/", methods=("GET", "POST"))
+    def create_view(self) -> Any:
+        """The form of the programme that is receiving applications."""
+        revision, channel = self._receiving()
+        form = forms.form_class(revision)(data=forms.prefilled(None, {}))
+        if request.method == "POST" and form.is_submitted():
+            done = self._submit(form, revision, channel)
+            if done is not None:
+                return done
+        return self._form_page(self.create_template, form, revision, revision.programme.title)
+
+    @expose("/edit/", methods=("GET", "POST"))
+    def edit_view(self) -> Any:
+        """The form of a case that may still be edited."""
+        application = self.get_one(request.args.get("id", ""))
+        if not self.can_edit or not editable(application):
+            flash(_("This application can no longer be edited."), "error")
+            return redirect(url_for(".details_view", id=application.id))
+        survey = db.session.get(SurveyAnswer, application.id)
+        answers = survey.answers if survey else {}
+        first = forms.prefilled(application, answers)
+        form = forms.form_class(application.revision)(data=_dated(first, application.revision))
+        if request.method == "POST":
+            done = self._save(form, application, answers)
+            if done is not None:
+                return done
+        else:
+            form.seen_version.data = str(application.version)
+        title = f"{application.number} {application.applicant.name}"
+        return self._form_page(self.edit_template, form, application.revision, title)
+
+    def _receiving(self) -> tuple[Revision, str]:
+        """The revision and channel that this person may enter applications by."""
+        role, wanted = current_actor().role, request.args.get("programme", "")
+        for programme in db.session.scalars(select(Programme).order_by(Programme.id.desc())):
+            revision = in_force(db.session(), programme)
+            if revision is None or (wanted and programme.code != wanted):
+                continue
+            for channel in revision.channels:
+                if role in channel.roles:
+                    return revision, channel.key
+        abort(404)
+
+    def _submit(self, form: Any, revision: Revision, channel: str) -> Any:
+        session, actor = db.session(), current_actor()
+        reader = FormReader(session, revision, actor, clock(), channel)
+        values, problems = reader.read(forms.cells_of(form, revision, {}))
+        if values is not None:
+            held = already_claimed(session, revision.programme.family, [values.claim])
+            problems = [claimed_problem(reader, number) for number in held.values()]
+        if values is None or problems:
+            forms.show_problems(form, problems)
+            return None
+        try:
+            ids = enter(session, actor, clock(), revision, channel, [values])
+        except Refusal as refusal:
+            session.rollback()
+            flash(words_of(refusal), "error")
+            return None
+        session.commit()
+        flash(_("The application was submitted."), "success")
+        return redirect(url_for(".details_view", id=ids[0]))
+
+    def _save(self, form: Any, application: Application, answers: dict[str, Any]) -> Any:
+        session, actor, revision = db.session(), current_actor(), application.revision
+        reader = FormReader(session, revision, actor, clock(), application.channel)
+        stored = forms.stored_cells(application, answers)
+        values, problems = reader.read(forms.cells_of(form, revision, stored))
+        if values is None:
+            forms.show_problems(form, problems)
+            return None
+        seen = str(form.seen_version.data or "")
+        try:
+            number = int(seen) if seen.isdecimal() and len(seen) < 10 else 0
+            edit(session, actor, clock(), application, values, number)
+        except Refusal as refusal:
+            session.rollback()
+            flash(words_of(refusal), "error")
+            return None
+        session.commit()
+        flash(_("The change was saved and goes back for review."), "success")
+        return redirect(url_for(".details_view", id=application.id))
+
+    def _form_page(self, template: str, form: Any, revision: Revision, title: str) -> Any:
+        return self.render(
+            template,
+            form=form,
+            form_opts=None,
+            return_url=url_for(".index_view"),
+            fieldsets=forms.fieldsets(revision),
+            form_title=title,
+        )
+
+
+def _dated(values: dict[str, str], revision: Revision) -> dict[str, Any]:
+    """Date inputs want dates, not text."""
+    dates = {forms.name_of(row.key) for row in revision.fields if row.kind == "date"}
+    return {
+        name: date.fromisoformat(value) if name in dates and value else value
+        for name, value in values.items()
+    }

@@ -1,0 +1,119 @@
+"""The page after login: what waits for this person, the money, what was decided last."""
+
+from __future__ import annotations
+
+from flask import url_for
+from flask_admin import AdminIndexView, expose
+from flask_babel import format_datetime
+from flask_babel import gettext as _
+from sqlalchemy import func, select
+
+from models.application import Application
+from models.base import db
+from models.decision import OUTCOMES, DecisionBatch
+from models.funding import Budget, Payment, PaymentBatch
+from portal.access.permissions import may
+from portal.theme import pages
+from portal.theme.shapes import Count
+from portal.web.actor import clock, current_actor
+
+TILES = (
+    ("mine", "clock", "info"),
+    ("held", "alert-triangle", "warn"),
+    ("returned", "arrow-back-up", "plain"),
+    ("decided", "circle-check", "good"),
+)
+
+
+class HomeView(AdminIndexView):
+    """The first page."""
+
+    permission = "home"
+
+    @expose("/")
+    def index(self) -> str:
+        """Tiles, budgets and recent acts."""
+        actor = current_actor()
+        home = pages.Home(
+            greeting=_("Hello, %(name)s", name=actor.name),
+            lead=clock().today().isoformat(),
+            tiles=_tiles() if may(actor, "application:read") else [],
+            budgets=_budgets() if may(actor, "budget:read") else [],
+            recent=_recent(),
+        )
+        found: str = self.render("portal/home.html", home=home)
+        return found
+
+
+def _tiles() -> list[pages.Tile]:
+    url = url_for("application.counts")
+    words = {
+        "mine": _("Waiting for me"),
+        "held": _("To be confirmed"),
+        "returned": _("Returned"),
+        "decided": _("Decided"),
+    }
+    return [
+        pages.Tile(
+            words[key],
+            icon=icon,
+            tone=tone,  # type: ignore[arg-type]
+            url=url_for("application.index_view", tab=key),
+            count=Count(key, url),
+        )
+        for key, icon, tone in TILES
+    ]
+
+
+def _budgets() -> list[pages.Budget]:
+    found = []
+    for budget in db.session.scalars(select(Budget)):
+        paid = _batched(budget.programme_id, ("paid",))
+        found.append(
+            pages.Budget(
+                label=budget.programme.title,
+                total=budget.cap_fen,
+                paid=paid,
+                committed=budget.spent_fen - paid,
+                pending=_pending(budget.programme_id),
+            )
+        )
+    return found
+
+
+def _batched(programme_id: int, states: tuple[str, ...]) -> int:
+    total = select(func.coalesce(func.sum(PaymentBatch.total_fen), 0)).where(
+        PaymentBatch.programme_id == programme_id, PaymentBatch.state.in_(states)
+    )
+    return int(db.session.execute(total).scalar_one())
+
+
+def _pending(programme_id: int) -> int:
+    """Approved and not yet in a batch."""
+    paid = select(Payment.application_id)
+    total = select(func.coalesce(func.sum(Application.amount_fen), 0)).where(
+        Application.programme_id == programme_id,
+        Application.state == "approved",
+        Application.id.not_in(paid),
+    )
+    return int(db.session.execute(total).scalar_one())
+
+
+def _recent() -> list[pages.Recent]:
+    rows = db.session.scalars(
+        select(DecisionBatch)
+        .where(
+            DecisionBatch.account_id == current_actor().account_id,
+            DecisionBatch.selection_id.is_not(None),
+        )
+        .order_by(DecisionBatch.id.desc())
+        .limit(8)
+    )
+    return [
+        pages.Recent(
+            label=f"{_(OUTCOMES[row.outcome])} · {row.decided}",
+            url=url_for("application.outcome", batch_id=row.id),
+            when=format_datetime(row.decided_at, "yyyy-MM-dd HH:mm"),
+        )
+        for row in rows
+    ]
