@@ -36,7 +36,7 @@ def clock() -> Clock:
     return chosen
 
 
-def verb(function: Callable[P, dict[str, Any]]) -> Callable[P, None]:
+def verb(function: Callable[P, dict[str, Any]]) -> Callable[..., None]:
     """Make *function* a command that writes, takes ``--json`` and prints the dict it returns.
 
     A ``Refusal`` goes to standard error with exit status 1. A result with ``"ok": False`` is
@@ -70,7 +70,7 @@ def _refuse(refusal: Refusal, as_json: bool) -> None:
 
 def told(message: str, params: dict[str, Any]) -> str:
     """A msgid with its parameters, in the language of the command line."""
-    text = gettext(message)
+    text: str = gettext(message)
     return text % params if params else text
 
 
