@@ -14,6 +14,7 @@ from models.base import begin_writing, db
 from models.types import keyring
 from portal.clock import Clock
 from portal.config import ROOT, Config
+from portal.jobs import queue
 from portal.translations.build import build_if_stale
 
 csrf = CSRFProtect()
@@ -26,7 +27,8 @@ def create_app(config: Config | None = None) -> Flask:
     app = Flask("portal", instance_path=str(config.home))
     app.config.update(_flask_settings(config))
     app.extensions["portal_config"] = config
-    app.extensions["portal_clock"] = Clock(config.today)
+    clock = Clock(config.today)
+    app.extensions["portal_clock"] = clock
     keyring.configure(config.field_keys, config.index_key)
     db.init_app(app)
     migrate.init_app(app)
@@ -34,6 +36,7 @@ def create_app(config: Config | None = None) -> Flask:
     build_if_stale()
     Babel(app, locale_selector=lambda: _locale(config))
     app.before_request(_begin)
+    queue.configure(config.home, config.redis_url, clock, app.app_context, config.testing)
     _register(app)
     return app
 

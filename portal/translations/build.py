@@ -26,21 +26,21 @@ class ConflictingTranslations(Exception):
 
 
 def build_if_stale() -> None:
-    """Merge the parts unless the catalogue is at least as new as every one of them."""
+    """Merge the parts unless the catalogue is at least as new as every one of them.
+
+    Where parts disagree the first is read: a word must not keep the portal from starting.
+    """
     built = BUILT.stat().st_mtime_ns if BUILT.exists() else -1
     if any(part.stat().st_mtime_ns > built for part in parts()):
-        build()
+        _write(merge(parts())[0])
 
 
 def build() -> Path:
     """Merge the parts and give the file written; raises ``ConflictingTranslations``."""
-    catalog = merged(parts())
-    BUILT.parent.mkdir(parents=True, exist_ok=True)
-    # workers that start together must never read half a file
-    handle, half = tempfile.mkstemp(dir=BUILT.parent)
-    with os.fdopen(handle, "wb") as file:
-        write_mo(file, catalog)
-    os.replace(half, BUILT)
+    catalog, conflicts = merge(parts())
+    if conflicts:
+        raise ConflictingTranslations("\n".join(conflicts))
+    _write(catalog)
     return BUILT
 
 
@@ -49,22 +49,32 @@ def parts() -> list[Path]:
     return sorted((FOLDER / "parts").glob("*.po"))
 
 
-def merged(files: Sequence[Path]) -> Catalog:
-    """One catalogue of *files*; raises ``ConflictingTranslations``."""
+def merge(files: Sequence[Path]) -> tuple[Catalog, list[str]]:
+    """One catalogue of *files*, the first of two translations kept, and a line a conflict."""
     catalog = Catalog(locale=LOCALE, fuzzy=False)
     origin: dict[object, Path] = {}
+    conflicts = []
     for path in files:
         for message in _messages(path):
             key = (message.context, message.id)
             known = catalog.get(message.id, message.context)
-            if known is not None and known.string != message.string:
-                raise ConflictingTranslations(
+            if known is None:
+                catalog[message.id], origin[key] = message, path
+            elif known.string != message.string:
+                conflicts.append(
                     f"{message.id!r} is {known.string!r} in {origin[key].name} "
                     f"and {message.string!r} in {path.name}"
                 )
-            origin.setdefault(key, path)
-            catalog[message.id] = message
-    return catalog
+    return catalog, conflicts
+
+
+def _write(catalog: Catalog) -> None:
+    BUILT.parent.mkdir(parents=True, exist_ok=True)
+    # workers that start together must never read half a file
+    handle, half = tempfile.mkstemp(dir=BUILT.parent)
+    with os.fdopen(handle, "wb") as file:
+        write_mo(file, catalog)
+    os.replace(half, BUILT)
 
 
 def _messages(path: Path) -> list[Message]:
