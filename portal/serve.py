@@ -12,6 +12,8 @@ from types import FrameType
 from portal.config import ROOT, Config
 
 WEB_WORKERS = 2
+PAUSE = 5.0
+"""Seconds from one start of the worker to the next, should it die at once."""
 PATIENCE = 20.0
 """Seconds that children get to end their work."""
 
@@ -29,7 +31,7 @@ def main() -> int:
     began = time.monotonic()
     try:
         while web.poll() is None:
-            if worker.poll() is not None and time.monotonic() - began > 1:
+            if worker.poll() is not None and time.monotonic() - began > PAUSE:
                 worker, began = _start("portal.worker"), time.monotonic()
             time.sleep(0.2)
         return web.returncode
