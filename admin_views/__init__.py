@@ -6,10 +6,23 @@ from flask import Flask
 from flask_admin import Admin
 
 from admin_views.applications import ApplicationView
+from admin_views.catalogues import CatalogueView, EntryView
 from admin_views.home import HomeView
 from admin_views.menu import Line, shell
+from admin_views.money import BatchView, BudgetView
+from admin_views.organization import AccountView, OrganizationView
+from admin_views.people import ApplicantView, CertificateView
+from admin_views.records import AuditView
+from admin_views.settings import VIEWS as SETTINGS
+from models.account import Account
+from models.applicant import Applicant
 from models.application import Application
+from models.audit import AuditEntry
 from models.base import N_
+from models.catalogue import Catalogue, CatalogueEntry
+from models.certificate import SkillCertificate
+from models.funding import Budget, PaymentBatch
+from models.organization import Organization
 from portal import theme
 
 MENU: list[tuple[str, list[Line]]] = [
@@ -18,9 +31,65 @@ MENU: list[tuple[str, list[Line]]] = [
         [
             (N_("Home"), "admin.index", "home", "home:read"),
             (N_("Applications"), "application.index_view", "users", "application:read"),
+            (N_("Imports"), "imports.upload", "upload", "application:import"),
+        ],
+    ),
+    (
+        N_("People"),
+        [
+            (N_("Applicants"), "applicant.index_view", "users", "applicant:read"),
+            (N_("Skill certificates"), "certificate.index_view", "certificate", "certificate:read"),
+        ],
+    ),
+    (
+        N_("Money"),
+        [
+            (N_("Budgets"), "budget.index_view", "coin-yuan", "budget:read"),
+            (N_("Payment batches"), "payment.index_view", "receipt", "payment:read"),
+        ],
+    ),
+    (
+        N_("Rules"),
+        [
+            (N_("Catalogues"), "catalogue.index_view", "list", "catalogue:read"),
+            (N_("Catalogue entries"), "entry.index_view", "list", "catalogue:read"),
+            (N_("Programmes"), "programme.index_view", "settings", "programme:read"),
+            (N_("Revisions"), "revision.index_view", "settings", "programme:read"),
+            (N_("Notices"), "notice.index_view", "settings", "programme:read"),
+            (N_("Clauses"), "clause.index_view", "settings", "programme:read"),
+            (N_("Windows"), "window.index_view", "settings", "programme:read"),
+            (N_("Channels"), "channel.index_view", "settings", "programme:read"),
+            (N_("Form fields"), "formfield.index_view", "settings", "programme:read"),
+            (N_("Conditions"), "condition.index_view", "settings", "programme:read"),
+            (N_("Award tiers"), "awardtier.index_view", "settings", "programme:read"),
+            (N_("Bounds"), "bound.index_view", "settings", "programme:read"),
+            (N_("Orders"), "orderkey.index_view", "settings", "programme:read"),
+            (N_("Stages"), "stage.index_view", "settings", "programme:read"),
+        ],
+    ),
+    (
+        N_("Administration"),
+        [
+            (N_("Unions"), "organization.index_view", "building", "organization:read"),
+            (N_("Accounts"), "account.index_view", "users", "account:read"),
+            (N_("Audit trail"), "audit.index_view", "list", "audit:read"),
         ],
     ),
 ]
+
+SCREENS = (
+    (ApplicationView, Application, "application"),
+    (ApplicantView, Applicant, "applicant"),
+    (CertificateView, SkillCertificate, "certificate"),
+    (BudgetView, Budget, "budget"),
+    (BatchView, PaymentBatch, "payment"),
+    (CatalogueView, Catalogue, "catalogue"),
+    (EntryView, CatalogueEntry, "entry"),
+    *SETTINGS,
+    (OrganizationView, Organization, "organization"),
+    (AccountView, Account, "account"),
+    (AuditView, AuditEntry, "audit"),
+)
 
 
 def register(app: Flask) -> None:
@@ -28,4 +97,6 @@ def register(app: Flask) -> None:
     look = theme.register(app, lambda: shell(MENU))
     home = HomeView(name="", url="/", template="portal/home.html")
     admin = Admin(app, name="Jiangxin", theme=look, url="/", index_view=home)
-    admin.add_view(ApplicationView(Application, endpoint="application", url="/application"))
+    with app.app_context():
+        for view, model, endpoint in SCREENS:
+            admin.add_view(view(model, endpoint=endpoint, url=f"/{endpoint}"))

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import date
 from typing import Any, ClassVar
 
-from flask import abort, flash, jsonify, redirect, request, url_for
+from flask import abort, current_app, flash, jsonify, redirect, request, url_for
 from flask_admin import expose
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
@@ -157,11 +157,11 @@ class ApplicationView(PortalModelView):
     def tools(self) -> list[Tool]:
         """Entering, importing and exporting."""
         found = []
-        if may(current_actor(), "application:export"):
+        if may(current_actor(), "application:export") and "exports.applications" in current_app.view_functions:
             url = url_for("exports.applications", **self._state(request.args))
-            found.append(Tool(_("Export"), url, icon="file-download", post=True))
-        if may(current_actor(), "application:import"):
-            found.append(Tool(_("Import"), url_for("imports.upload"), icon="upload"))
+            found.append(Tool(_("Export"), url, icon="table-export", post=True))
+        if may(current_actor(), "application:import") and "imports.upload" in current_app.view_functions:
+            found.append(Tool(_("Import"), url_for("imports.upload"), icon="table-import"))
         return [*found, *super().tools()]
 
     def cell_number(self, row: Any) -> Markup:

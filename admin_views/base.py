@@ -12,6 +12,7 @@ from uuid import uuid4
 from flask import abort, current_app, flash, request
 from flask_admin.contrib.sqla import ModelView
 from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
 from sqlalchemy import func, inspect, select
 from sqlalchemy.exc import IntegrityError
@@ -59,6 +60,7 @@ class PortalModelView(Listing, ModelView):
     details_modal_template = "admin/model/modals/details.html"
 
     def __init__(self, model: Any, **kwargs: Any) -> None:
+        self.column_labels = _labels(model) | (self.column_labels or {})
         super().__init__(model, db, **kwargs)
 
     @property
@@ -111,6 +113,15 @@ class PortalModelView(Listing, ModelView):
             abort(404)
         found = db.session.scalar(self.get_query().where(self.model.id == int(text)))
         return found if found is not None else abort(404)
+
+    def new_form_class(self) -> Any:
+        """The form class of a new row when it differs from the declared columns, made per request."""
+        return None
+
+    def create_form(self, obj: Any = None) -> Any:
+        """The form for a new row."""
+        made = self.new_form_class()
+        return made() if made is not None else super().create_form(obj)
 
     def get_edit_form(self) -> Any:
         """The edit form also carries the version that was seen."""
@@ -227,6 +238,12 @@ class PortalModelView(Listing, ModelView):
             log_id = uuid4().hex[:8]
             current_app.logger.exception("screen %s failed, id %s", self.endpoint, log_id)
             flash(_("Something went wrong; nothing was saved. Number: %(id)s", id=log_id), "error")
+
+
+def _labels(model: Any) -> dict[str, Any]:
+    """Every column's label from its ``info``, translated when shown."""
+    columns = inspect(model).columns
+    return {c.key: _l(c.info["label"]) for c in columns if "label" in c.info}
 
 
 def _changes(model: Any) -> dict[str, Any]:

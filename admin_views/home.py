@@ -8,11 +8,14 @@ from flask_babel import format_datetime
 from flask_babel import gettext as _
 from sqlalchemy import func, select
 
+from admin_views.application_cells import book
+from models.applicant import Applicant
 from models.application import Application
 from models.base import db
 from models.decision import OUTCOMES, DecisionBatch
 from models.funding import Budget, Payment, PaymentBatch
 from portal.access.permissions import may
+from portal.access.scope import visible
 from portal.theme import pages
 from portal.theme.shapes import Count
 from portal.web.actor import clock, current_actor
@@ -39,6 +42,8 @@ class HomeView(AdminIndexView):
             lead=clock().today().isoformat(),
             tiles=_tiles() if may(actor, "application:read") else [],
             budgets=_budgets() if may(actor, "budget:read") else [],
+            waiting=_waiting(),
+            waiting_url=url_for("application.index_view", tab="mine"),
             recent=_recent(),
         )
         found: str = self.render("portal/home.html", home=home)
@@ -97,6 +102,33 @@ def _pending(programme_id: int) -> int:
         Application.id.not_in(paid),
     )
     return int(db.session.execute(total).scalar_one())
+
+
+def _waiting() -> list[pages.Recent]:
+    """The oldest cases that wait for this person."""
+    actor = current_actor()
+    stages = book().acting_on(actor.role)
+    if not may(actor, "application:decide") or not stages:
+        return []
+    rows = db.session.execute(
+        select(Application.id, Application.number, Applicant.name, Application.submitted_on)
+        .join(Applicant, Applicant.id == Application.applicant_id)
+        .where(
+            visible(Application, actor),
+            Application.state == "waiting",
+            Application.stage_key.in_(stages),
+        )
+        .order_by(Application.id)
+        .limit(6)
+    )
+    return [
+        pages.Recent(
+            label=f"{name} · {number}",
+            url=url_for("application.details_view", id=row_id),
+            when=day.isoformat() if day else "",
+        )
+        for row_id, number, name, day in rows
+    ]
 
 
 def _recent() -> list[pages.Recent]:

@@ -131,8 +131,12 @@ class Listing:
         where = [self._scope(), *self._tab(args).keeps()]
         where += [f.condition(args[f.name]) for f in self.list_filters if args.get(f.name)]
         if args.get("s"):
-            where.append(searching.recalled(args["s"]))
+            where.append(self.search_condition(*searching.recalled(args["s"])))
         return where
+
+    def search_condition(self, kind: str, value: str) -> ColumnElement[bool]:
+        """What a search of *kind* for *value* keeps on this list."""
+        return searching.on_applications(kind, value)
 
     def grid(self) -> Grid:
         """Everything the list page draws."""
@@ -152,7 +156,7 @@ class Listing:
             saved=views.saved(self._screen(), self._url({}), self._here()),
             save_url=self.get_url(".save_view"),  # type: ignore[attr-defined]
             tools=self.tools(),
-            filters=[self._filter(f, args) for f in self.list_filters],
+            filters=[made for f in self.list_filters if _offers(made := self._filter(f, args))],
             filter_url=self._url({}),
             keep={k: args[k] for k in STATE if args.get(k)},
             chips=self._chips(args),
@@ -229,7 +233,7 @@ class Listing:
             label=str(row),
             fen=self.row_fen(row),
             flagged=self.row_flagged(row),
-            choosable=bool(self.list_actions),
+            choosable=bool(self.actions()),
         )
 
     def _linked(self, row: Any, name: str) -> str:
@@ -379,6 +383,11 @@ def _cursor(args: Mapping[str, str]) -> Cursor:
         abort(400)
     after, before = (int(numbers[n]) if n in numbers else None for n in ("after", "before"))
     return Cursor(after, before, args.get("end") == "1")
+
+
+def _offers(item: Filter) -> bool:
+    """Whether a filter has anything to choose between."""
+    return item.kind != "select" or len(item.choices) > 2
 
 
 def _without(state: Mapping[str, str], name: str) -> dict[str, str]:

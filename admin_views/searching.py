@@ -13,7 +13,7 @@ from secrets import token_urlsafe
 from typing import Any
 
 from flask import abort, session
-from sqlalchemy import ColumnElement, false, select, text
+from sqlalchemy import ColumnElement, Select, false, select, text
 
 from models.applicant import Applicant
 from models.application import Application
@@ -91,12 +91,38 @@ def shown(token: str) -> str:
     return found["shown"] if found else ""
 
 
-def recalled(token: str) -> ColumnElement[bool]:
-    """The condition on applications that *token* stands for; a stranger's token is a bad request."""
+def recalled(token: str) -> tuple[str, str]:
+    """The kind and value that *token* stands for; a stranger's token is a bad request."""
     found = session.get("searches", {}).get(token)
     if found is None:
         abort(400)
-    return _CONDITIONS[found["kind"]](found["value"])
+    return found["kind"], found["value"]
+
+
+def on_applications(kind: str, value: str) -> ColumnElement[bool]:
+    """The condition on applications of a search."""
+    return _CONDITIONS[kind](value)
+
+
+def on_people(kind: str, value: str) -> ColumnElement[bool]:
+    """The condition on applicants of a search."""
+    if kind == "person":
+        return Applicant.id_number_index == bytes.fromhex(value)
+    if kind == "phone":
+        return Applicant.phone_index == bytes.fromhex(value)
+    if kind == "union":
+        return Applicant.organization_id.in_(_unions(value))
+    return people_named(value)
+
+
+def on_certificates(_kind: str, value: str) -> ColumnElement[bool]:
+    """The condition on certificates of a search for a number."""
+    return SkillCertificate.number_key == value
+
+
+def certificate_search(typed: str) -> Search:
+    """A search for one certificate number."""
+    return Search("certificate", certificate_key(typed), tidy(typed))
 
 
 def people_named(name: str) -> ColumnElement[bool]:
@@ -125,10 +151,15 @@ def _by_name(name: str) -> ColumnElement[bool]:
 
 
 def _by_union(name: str) -> ColumnElement[bool]:
-    unions = select(Organization.id).where(
+    return Application.organization_id.in_(_unions(name)) | Application.district_id.in_(
+        _unions(name)
+    )
+
+
+def _unions(name: str) -> Select[tuple[int]]:
+    return select(Organization.id).where(
         Organization.name.contains(name, autoescape=True), visible(Organization, current_actor())
     )
-    return Application.organization_id.in_(unions) | Application.district_id.in_(unions)
 
 
 def _by_certificate(key: str) -> ColumnElement[bool]:
