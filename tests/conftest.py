@@ -11,6 +11,7 @@ import secrets
 import shutil
 import subprocess
 import tempfile
+import threading
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from datetime import date
@@ -21,6 +22,7 @@ import pytest
 from flask import Flask
 from flask_migrate import upgrade
 from sqlalchemy.orm import Session
+from werkzeug.serving import WSGIRequestHandler, make_server
 
 from models.base import begin_writing, db
 from models.organization import Organization
@@ -248,6 +250,23 @@ def town(app: Flask, plant: Callable[[Flask], City]) -> City:
         db.session.commit()
         begin_writing(False)
     return built
+
+
+@pytest.fixture
+def live_server(app: Flask, town: City) -> Iterator[str]:
+    """The address of a real server over the town; people are added in an application context."""
+    server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=_Silent)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+class _Silent(WSGIRequestHandler):
+    def log(self, type: str, message: str, *args: object) -> None:  # noqa: A002
+        """Requests of a test are no news."""
 
 
 _hashes: list[str] = []
