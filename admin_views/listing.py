@@ -190,13 +190,15 @@ class Listing:
         if info.get("widget") == "yuan":
             return cells.amount(value)
         if "choices" in info and value is not None:
-            return _(info["choices"].get(value, value))
+            word = info["choices"].get(value, value)
+            return _(word)
         return _shown(value)
 
     def label_of(self, name: str) -> str:
         """The heading of a column, from its ``info``."""
         labels = getattr(self, "column_labels", None) or {}
-        return str(labels.get(name) or _(self._info(name).get("label", name)))
+        label = labels.get(name, name)
+        return str(label)
 
     def tools(self) -> list[Tool]:
         """The buttons at the top right."""

@@ -31,11 +31,9 @@ class YamlField(TextAreaField):
             return str(self.raw_data[0])
         if self.data in (None, [], {}):
             return ""
-        yaml, stream = YAML(), StringIO()
-        yaml.default_flow_style = None
-        yaml.width = 100
-        yaml.dump(self.data, stream)
-        return stream.getvalue()
+        if isinstance(self.data, list):
+            return "\n".join(f"- {_flow(item)}" for item in self.data)
+        return "\n".join(_entry(key, value) for key, value in self.data.items())
 
     def process_formdata(self, valuelist: list[str]) -> None:
         """Read the YAML; dates become ISO text as the database keeps them."""
@@ -55,6 +53,21 @@ class YamlMapField(YamlField):
 
     def _empty(self) -> Any:
         return None
+
+
+def _entry(key: str, value: Any) -> str:
+    """One key of a mapping; a list of terms stands a term a line."""
+    if isinstance(value, list) and value:
+        return "\n".join([f"{key}:", *(f"  - {_flow(item)}" for item in value)])
+    return f"{key}: {_flow(value)}"
+
+
+def _flow(value: Any) -> str:
+    """*value* on one line of YAML."""
+    yaml, stream = YAML(typ="safe", pure=True), StringIO()
+    yaml.default_flow_style, yaml.width, yaml.allow_unicode = True, 4000, True
+    yaml.dump(value, stream)
+    return stream.getvalue().removesuffix("...\n").strip()
 
 
 def _plain(value: Any) -> Any:

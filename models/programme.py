@@ -127,6 +127,10 @@ class PolicyRow:
         return (UniqueConstraint("revision_id", "key"),)
 
 
+    def __str__(self) -> str:
+        return self.key
+
+
 class Window(PolicyRow, Model):
     """When applications are received. Both days count. ``channels`` empty means every channel."""
 

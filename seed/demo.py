@@ -63,7 +63,7 @@ PEOPLE = {
 APPLICATIONS, UNITS = 5_000, 300
 PROGRESS = {0: 0.85, 1: 0.8, 2: 0.8, 3: 0.85}
 """By place of a stage: which share of the cases waiting there is decided."""
-BUDGET = Fen(2_000_000_00)
+BUDGET = Fen(5_000_000_00)
 
 
 class NotInProduction(Refusal):

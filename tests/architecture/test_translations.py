@@ -15,6 +15,7 @@ from portal.translations.build import merge, parts
 ROOMS = ("portal", "admin_views", "models")
 KEYWORDS: dict[str, tuple[int, ...] | None] = {
     "_": None,
+    "_l": None,
     "gettext": None,
     "lazy_gettext": None,
     "N_": None,
