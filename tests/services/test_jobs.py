@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from base64 import b64encode
 from collections.abc import Iterator
@@ -15,7 +17,7 @@ import pytest
 from flask import Flask
 from sqlalchemy.orm import Session
 
-from models.base import Refusal
+from models.base import Refusal, writing
 from models.exchange import Job
 from portal import jobs
 from portal.access.actor import Actor
@@ -161,21 +163,57 @@ def test_an_unknown_kind_is_refused(session: Session, actor: Actor, clock: Clock
         jobs.start_job(session, actor, clock, "nothing", "Nothing", {})
 
 
-def test_the_worker_process_takes_up_a_waiting_job(
-    app: Flask, session: Session, actor: Actor, clock: Clock, tmp_path: Path
+@pytest.mark.parametrize("queue_kind", ["sqlite", "redis"])
+def test_the_worker_process_hears_the_bell(
+    app: Flask,
+    session: Session,
+    actor: Actor,
+    clock: Clock,
+    tmp_path: Path,
+    queue_kind: str,
+    request: pytest.FixtureRequest,
 ) -> None:
-    """The worker knows no kind ``count``, so it tells so: that is its answer."""
-    row = jobs.start_job(session, actor, clock, "count", "Counting", {"of": "cases"})
+    """The worker does what waited at its start, and what it is rung for then.
+
+    It knows no kind ``count``, so it tells so: that is its answer.
+    """
+    redis_url = request.getfixturevalue("redis_url") if queue_kind == "redis" else None
+    jobs.queue.configure(tmp_path, redis_url, clock, app.app_context, immediate=False)
+    environment = _environment(app, tmp_path) | {"REDIS_URL": redis_url or ""}
+    first = jobs.start_job(session, actor, clock, "count", "Counting", {"of": "cases"})
     session.info.clear()
     session.commit()
     with subprocess.Popen(
-        [sys.executable, "-m", "portal.worker"], env=_environment(app, tmp_path), cwd=ROOT
+        [sys.executable, "-m", "portal.worker"], env=environment, cwd=ROOT
     ) as worker:
         try:
-            _wait(session, row)
+            _wait(session, first)
+            with writing():
+                second = jobs.start_job(session, actor, clock, "count", "Again", {"of": "cases"})
+                session.commit()
+            _wait(session, second)
         finally:
             worker.terminate()
-    assert jobs.said(row, str) == "There is no background work of the kind …."
+    assert jobs.said(second, str) == "There is no background work of the kind …."
+
+
+@pytest.fixture
+def redis_url() -> Iterator[str]:
+    """The address of a Redis of our own, on a socket."""
+    program = shutil.which("redis-server")
+    if program is None:
+        pytest.skip("there is no redis-server")
+    home = tempfile.mkdtemp(prefix="jx-redis-", dir="/tmp")
+    options = ["--port", "0", "--unixsocket", f"{home}/redis", "--dir", home, "--save", ""]
+    server = subprocess.Popen([program, *options], stdout=subprocess.DEVNULL)
+    for _ in range(100):
+        if Path(home, "redis").exists():
+            break
+        time.sleep(0.05)
+    yield f"unix://{home}/redis"
+    server.terminate()
+    server.wait()
+    shutil.rmtree(home)
 
 
 def _wait(session: Session, row: Job) -> None:
