@@ -26,7 +26,9 @@ def main() -> int:
     """
     config = Config.from_env(os.environ)
     _end_on_signal(signal.SIGTERM, signal.SIGINT)
-    web = _start(*_granian(os.environ.get("HOST") or "127.0.0.1", config.port))
+    host = os.environ.get("HOST") or "127.0.0.1"
+    print(f"http://{host}:{config.port}/", flush=True)
+    web = _start(*_granian(host, config.port))
     worker = _start("portal.worker")
     began = time.monotonic()
     try:
