@@ -9,6 +9,7 @@ from flask_wtf import FlaskForm
 from sqlalchemy import select
 from wtforms import DateField, Field, HiddenField, SelectField, StringField, TextAreaField
 
+from admin_views.choices import offered
 from models.application import Application
 from models.base import db
 from models.catalogue import Catalogue, CatalogueEntry
@@ -146,9 +147,9 @@ def _input(row: FormField) -> Field:
     shared: dict[str, Any] = {"description": row.hint, "render_kw": look}
     if row.kind == "yes_no":
         choices = [("", ""), ("yes", _("Yes")), ("no", _("No"))]
-        return SelectField(label, choices=choices, validate_choice=False, **shared)
+        return SelectField(label, choices=offered(choices), validate_choice=False, **shared)
     if row.kind == "choice":
-        return SelectField(label, choices=_options(row), validate_choice=False, **shared)
+        return SelectField(label, choices=offered(_options(row)), validate_choice=False, **shared)
     if row.kind == "date":
         return DateField(label, **shared)
     return (TextAreaField if row.kind == "long_text" else StringField)(label, **shared)

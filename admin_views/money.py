@@ -15,6 +15,7 @@ from wtforms import DateField, SelectField
 from wtforms.validators import InputRequired
 
 from admin_views.base import PortalModelView, SeenVersion
+from admin_views.choices import offered
 from admin_views.filters import ListFilter, equals, equals_number
 from admin_views.settings import YuanField
 from models.base import N_, Refusal, db

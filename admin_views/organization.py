@@ -16,6 +16,7 @@ from wtforms import SelectField, StringField
 from wtforms.validators import InputRequired, Length
 
 from admin_views.base import PortalModelView, SeenVersion
+from admin_views.choices import offered
 from admin_views.filters import ListFilter, equals
 from models.account import Account
 from models.base import Refusal, db
@@ -66,8 +67,8 @@ class OrganizationView(PortalModelView):
             {
                 "code": StringField(_("Code"), [InputRequired(), Length(max=40)]),
                 "name": StringField(_("Name"), [InputRequired(), Length(max=120)]),
-                "kind": SelectField(_("Kind"), choices=kinds),
-                "parent": SelectField(_("Parent union"), choices=_unions()),
+                "kind": SelectField(_("Kind"), choices=offered(kinds)),
+                "parent": SelectField(_("Parent union"), choices=offered(_unions())),
                 "nature": StringField(_("Nature of the unit"), [Length(max=20)]),
             },
         )
@@ -135,8 +136,8 @@ class AccountView(PortalModelView):
                 "login": StringField(_("Account"), [InputRequired(), Length(max=60)]),
                 "name": StringField(_("Name"), [InputRequired(), Length(max=60)]),
                 "phone": StringField(_("Mobile phone"), [Length(max=20)]),
-                "role": SelectField(_("Role"), choices=roles),
-                "organization": SelectField(_("Union"), choices=_unions()),
+                "role": SelectField(_("Role"), choices=offered(roles)),
+                "organization": SelectField(_("Union"), choices=offered(_unions())),
             },
         )
 

@@ -17,6 +17,7 @@ from sqlalchemy.orm import joinedload
 from wtforms import SelectField, StringField
 
 from admin_views.base import PortalModelView
+from admin_views.choices import offered
 from admin_views.filters import ListFilter, equals_number
 from admin_views.yaml_field import LinesField, YamlField, YamlMapField
 from models.base import N_, Refusal, db
@@ -164,7 +165,7 @@ class PolicyRowView(PortalModelView):
     def create_form(self, obj: Any = None) -> Any:
         """A new row names one of the drafts."""
         form = super().create_form(obj)
-        form.revision.choices = self._drafts()
+        form.revision.choices = offered(self._drafts())
         return form
 
     def get_create_form(self) -> Any:

@@ -31,6 +31,7 @@ ROLE_PLACES = {
 _CITY = frozenset({CENTRE, APPROVER, FINANCE, AUDITOR})
 _STAFF = _CITY | {DISTRICT, GRASS_ROOTS}
 _EDITORS = frozenset({CENTRE, DISTRICT, GRASS_ROOTS})
+_NOBODY: frozenset[str] = frozenset()
 _EVERYONE = _STAFF | {ADMIN}
 
 PERMISSIONS: dict[str, frozenset[str]] = {
@@ -63,7 +64,9 @@ PERMISSIONS: dict[str, frozenset[str]] = {
     "payment:make": frozenset({FINANCE}),
     "payment:export": frozenset({FINANCE, AUDITOR, DISTRICT}),
     "ledger:read": frozenset({FINANCE, AUDITOR}),
+    "payment:write": _NOBODY,
     "audit:read": frozenset({AUDITOR, ADMIN}),
+    "audit:write": _NOBODY,
 }
 
 

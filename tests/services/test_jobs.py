@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from models.base import Refusal, writing
@@ -37,6 +38,7 @@ def _kinds() -> Iterator[None]:
     jobs.job("rename", writes=True)(_rename)
     jobs.job("refuse", writes=True)(_refuse)
     jobs.job("break", writes=True)(_break)
+    jobs.job("outrun", writes=True)(_outrun)
     yield
     jobs.KINDS.clear()
     jobs.KINDS.update(before)
@@ -76,6 +78,14 @@ def _break(
 ) -> dict[str, Any]:
     _rename(session, actor, clock, job, progress)
     raise ValueError(SECRET)
+
+
+def _outrun(
+    session: Session, actor: Actor, clock: Clock, job: Job, progress: jobs.Progress
+) -> dict[str, Any]:
+    calls.append(job.id)
+    session.execute(update(Job).where(Job.id == job.id).values(state=jobs.DONE))
+    return _rename(session, actor, clock, job, progress)
 
 
 @pytest.fixture
@@ -119,6 +129,15 @@ def test_a_bell_that_rings_twice_does_the_work_once(
     session.commit()
     jobs.queue.ring(row.id)
     assert calls == [row.id]
+
+
+def test_work_that_another_worker_ended_first_is_undone(
+    session: Session, actor: Actor, clock: Clock
+) -> None:
+    row = jobs.start_job(session, actor, clock, "outrun", "Outrun", {})
+    session.commit()
+    session.refresh(row.account)
+    assert (calls, row.account.name) == ([row.id], "someone")
 
 
 @pytest.mark.parametrize("kind", ["refuse", "break"])

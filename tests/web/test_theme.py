@@ -6,13 +6,10 @@ import hashlib
 import re
 from collections.abc import Iterator
 from html.parser import HTMLParser
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pytest
-from babel.messages.extract import extract
-from babel.messages.pofile import read_po
 from flask import Flask, render_template
 from flask_admin import Admin
 from flask_babel import Babel
@@ -289,23 +286,3 @@ def test_vendored_files_are_those_whose_licence_is_told() -> None:
     for name, digest in told.items():
         assert hashlib.sha256((vendor / name).read_bytes()).hexdigest() == digest, name
 
-
-def test_every_word_of_the_theme_is_in_the_chinese_catalogue() -> None:
-    catalogue = read_po(BytesIO(CATALOGUE.read_bytes()), locale="zh_CN")
-    missing = {
-        word for word in _words() if not (catalogue.get(word) and catalogue.get(word).string)
-    }  # type: ignore[union-attr]
-    assert missing == set()
-
-
-def _words() -> set[str]:
-    found: set[str] = set()
-    for path in [*TEMPLATES.rglob("*.html"), Path(cells.__file__)]:
-        method = "python" if path.suffix == ".py" else "jinja2.ext:babel_extract"
-        keywords = {"_": None, "ngettext": (1, 2)}
-        with path.open("rb") as file:
-            for _line, words, _comments, _context in extract(
-                method, file, keywords=keywords, options={"silent": "false"}
-            ):
-                found.add(words if isinstance(words, str) else words[0])
-    return found
