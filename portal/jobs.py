@@ -166,8 +166,12 @@ def _work(session: Session, row: Job, clock: Clock) -> None:
     with writing():
         if kind.writes:
             result = kind.work(session, actor, clock, row, progress)
-        _moved(session, row.id, RUNNING, DONE, result=result, finished_at=clock.now())
-        session.commit()
+        if _moved(session, row.id, RUNNING, DONE, result=result, finished_at=clock.now()):
+            session.commit()
+            return
+        # another worker ended this job meanwhile: what it did counts, ours is undone
+        session.rollback()
+        log.warning("job %s was done by another worker", row.id)
 
 
 def _fail(session: Session, job_id: int, message: str, clock: Clock) -> None:
