@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import subprocess
@@ -14,6 +15,7 @@ from portal.config import ROOT, Config
 WEB_WORKERS = 2
 PAUSE = 5.0
 """Seconds from one start of the worker to the next, should it die at once."""
+PR_SET_PDEATHSIG = 1
 PATIENCE = 20.0
 """Seconds that children get to end their work."""
 
@@ -46,14 +48,24 @@ def main() -> int:
 def _granian(host: str, port: int) -> list[str]:
     options = ["--interface", "wsgi", "--host", host, "--port", str(port), "--no-ws"]
     sizes = ["--workers", str(WEB_WORKERS), "--blocking-threads", "4", "--http", "1"]
-    return ["granian", *options, *sizes, "--respawn-failed-workers", "wsgi:app"]
+    # a worker that is told to stop while it still starts does not hear it
+    ends = ["--respawn-failed-workers", "--workers-kill-timeout", str(round(PATIENCE / 2))]
+    return ["granian", *options, *sizes, *ends, "wsgi:app"]
 
 
 def _start(module: str, *arguments: str) -> subprocess.Popen[bytes]:
     # in a group of its own, so that Ctrl-C reaches only us and we end it in order
     return subprocess.Popen(  # noqa: S603 - our own modules
-        [sys.executable, "-m", module, *arguments], cwd=ROOT, start_new_session=True
+        [sys.executable, "-m", module, *arguments],
+        cwd=ROOT,
+        start_new_session=True,
+        preexec_fn=_end_with_parent if sys.platform == "linux" else None,
     )
+
+
+def _end_with_parent() -> None:
+    """Were we killed outright, a child left behind would hold the port and run jobs twice."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _end_on_signal(*signals: signal.Signals) -> None:
@@ -72,7 +84,7 @@ def _stop(*children: subprocess.Popen[bytes]) -> None:
         try:
             child.wait(max(0.1, until - time.monotonic()))
         except subprocess.TimeoutExpired:
-            child.kill()
+            os.killpg(child.pid, signal.SIGKILL)
             child.wait()
 
 
