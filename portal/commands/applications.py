@@ -7,10 +7,13 @@ from typing import Any
 
 import click
 
+from models.application import Application
 from models.base import db
 from portal.access.accounts import actor_named
 from portal.cli import clock, told, verb
-from portal.exchange.applications_in import apply, read_applications, summary
+from portal.exchange.applications_in import Reading, apply, read_applications
+from portal.exchange.applications_out import export_applications
+from portal.exchange.refused_sheet import reasons
 from portal.policy.packs import programme_called
 
 
@@ -38,7 +41,46 @@ def import_command(
     if not dry_run:
         apply(session, actor, clock(), reading)
         session.commit()
-    return summary(reading, told)
+    return _told(reading)
+
+
+@applications.command("export")
+@click.option("--programme", "code", required=True)
+@click.option("--as", "login", required=True, help="The account that acts.")
+@click.option("--out", required=True, type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--with-identifiers", is_flag=True, help="Identifiers in full; needs a reason.")
+@click.option("--reason", default="", help="Why identifiers are exported.")
+@verb
+def export_command(
+    code: str, login: str, out: Path, with_identifiers: bool, reason: str
+) -> dict[str, Any]:
+    """Write the applications that an account sees to a sheet."""
+    session = db.session()
+    programme = programme_called(session, code)
+    rows = export_applications(
+        session,
+        actor_named(session, login),
+        clock(),
+        [Application.programme_id == programme.id],
+        out,
+        told,
+        with_identifiers=with_identifiers,
+        reason=reason,
+    )
+    session.commit()
+    return {"rows": rows, "file": str(out)}
+
+
+def _told(reading: Reading) -> dict[str, Any]:
+    """``{read, accepted, refused: [{row, column, reason}]}``."""
+    return {
+        "read": reading.read,
+        "accepted": len(reading.accepted),
+        "refused": [
+            {"row": row.row, "column": row.problems[0].label, "reason": reasons(row, told)}
+            for row in reading.refused
+        ],
+    }
 
 
 commands = [applications]

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -147,26 +145,3 @@ def _refuse_claimed(
             reading.refused.append(RefusedRow(number, [problem], cells[number]))
     reading.accepted = kept
     reading.refused.sort(key=lambda row: row.row)
-
-
-def warnings_of(reading: Reading) -> Sequence[tuple[int, Problem]]:
-    """Every warning of the accepted rows, with the row's number."""
-    return [(number, item) for number, values in reading.accepted for item in values.warnings]
-
-
-def summary(reading: Reading, told: Any) -> dict[str, Any]:
-    """``{read, accepted, refused: [{row, column, reason}]}``; *told* words a msgid."""
-    return {
-        "read": reading.read,
-        "accepted": len(reading.accepted),
-        "refused": [
-            {
-                "row": row.row,
-                "column": row.problems[0].label,
-                "reason": "；".join(
-                    f"{item.label}：{told(item.message, item.params)}" for item in row.problems
-                ),
-            }
-            for row in reading.refused
-        ],
-    }

@@ -21,7 +21,6 @@ from portal.theme import cells, pages, shapes
 from portal.theme.assets import STATIC
 
 TEMPLATES = Path(theme.__file__).parent / "templates"
-CATALOGUE = Path(theme.__file__).parents[1] / "translations" / "parts" / "theme.po"
 SPRITE = (STATIC / "vendor" / "icons.svg").read_text()
 NASTY = '<img src=x onerror="alert(1)">'
 

@@ -1,0 +1,219 @@
+"""Applications to a sheet, streamed: the form's columns, then where each case stands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+from sqlalchemy import ColumnElement, Select, select
+from sqlalchemy.orm import Session, aliased
+
+from models.applicant import SEXES, Applicant
+from models.application import VERDICTS, Application
+from models.base import N_, Refusal
+from models.certificate import SkillCertificate
+from models.organization import Organization
+from models.programme import FormField
+from portal.access import audit
+from portal.access.actor import Actor
+from portal.access.permissions import require
+from portal.access.scope import visible
+from portal.clock import Clock
+from portal.evidence.identifiers import mask_card, mask_id, mask_phone
+from portal.exchange.sheet_writer import SheetColumn, write_sheet
+from portal.review.route import StageBook
+
+Told = Callable[[str, dict[str, Any]], str]
+Cell = Callable[[Any], Any]
+District = aliased(Organization)
+PART = 2_000
+
+
+class ExportNeedsReason(Refusal):
+    """Identifiers in full are exported only for a reason that is kept."""
+
+    message = N_("Exporting identifiers in full needs a reason.")
+
+
+def export_applications(
+    session: Session,
+    actor: Actor,
+    clock: Clock,
+    where: Sequence[ColumnElement[bool]],
+    target: Path | IO[bytes],
+    told: Told,
+    *,
+    with_identifiers: bool = False,
+    reason: str = "",
+) -> int:
+    """Write the cases in *actor*'s subtree that *where* keeps; gives their number. Audited.
+
+    Identifiers are masked unless *with_identifiers*, which needs its permission and a reason.
+    """
+    require(actor, "application:export")
+    if with_identifiers:
+        require(actor, "applicant:reveal")
+        if len(reason.strip()) < 2:
+            raise ExportNeedsReason()
+    book = StageBook(session)
+    cells = _cells(_fields(session, where, actor), book, told, with_identifiers)
+    columns = [column for column, _cell in cells]
+    makers = [cell for _column, cell in cells]
+    rows = ([make(row) for make in makers] for row in _stream(session, actor, where))
+    count = write_sheet(target, told(N_("Applications"), {}), columns, rows)
+    details = {"rows": count, "identifiers": with_identifiers}
+    audit.record(
+        session, actor, clock.now(), "application:export", "application", None,
+        reason=reason, details=details,
+    )  # fmt: skip
+    return count
+
+
+def _stream(session: Session, actor: Actor, where: Sequence[ColumnElement[bool]]) -> Iterator[Any]:
+    statement = _statement().where(visible(Application, actor), *where).order_by(Application.id)
+    yield from session.execute(statement, execution_options={"yield_per": PART})
+
+
+def _statement() -> Select[Any]:
+    return (
+        select(
+            Application.number,
+            Application.state,
+            Application.stage_key,
+            Application.revision_id,
+            Application.verdict,
+            Application.tier_key,
+            Application.amount_fen,
+            Application.submitted_on,
+            Application.fields,
+            Application.payee_kind,
+            Application.bank_name,
+            Application.account_sealed,
+            Application.row_key.label("case_key"),
+            Applicant.name,
+            Applicant.sex,
+            Applicant.is_union_member,
+            Applicant.details,
+            Applicant.id_number_sealed,
+            Applicant.phone_sealed,
+            Applicant.row_key.label("person_key"),
+            Organization.name.label("unit"),
+            District.name.label("district"),
+            SkillCertificate.number.label("certificate"),
+            SkillCertificate.occupation,
+            SkillCertificate.level,
+            SkillCertificate.issuer,
+            SkillCertificate.issued_on,
+            SkillCertificate.previous_level,
+            SkillCertificate.previous_issued_on,
+        )
+        .join(Applicant, Applicant.id == Application.applicant_id)
+        .join(Organization, Organization.id == Application.organization_id)
+        .outerjoin(District, District.id == Application.district_id)
+        .outerjoin(SkillCertificate, SkillCertificate.id == Application.certificate_id)
+    )
+
+
+def _fields(
+    session: Session, where: Sequence[ColumnElement[bool]], actor: Actor
+) -> list[FormField]:
+    """The form fields of the revisions among the cases, in the paper's order, survey left out."""
+    used = select(Application.revision_id).where(visible(Application, actor), *where).distinct()
+    rows = session.scalars(
+        select(FormField)
+        .where(FormField.revision_id.in_(used), FormField.purpose != "survey")
+        .order_by(FormField.revision_id.desc(), FormField.position)
+    )
+    return list({row.key: row for row in reversed(list(rows))}.values())[::-1]
+
+
+def _cells(
+    fields: Sequence[FormField], book: StageBook, told: Told, in_full: bool
+) -> list[tuple[SheetColumn, Cell]]:
+    verdicts = {key: told(word, {}) for key, word in VERDICTS.items()}
+    head: list[tuple[SheetColumn, Cell]] = [
+        (SheetColumn(told(N_("Application number"), {}), 14), lambda row: row.number)
+    ]
+    standing: list[tuple[SheetColumn, Cell]] = [
+        (
+            SheetColumn(told(N_("Status"), {}), 12),
+            lambda row: book.label(row.revision_id, row.state, row.stage_key),
+        ),
+        (
+            SheetColumn(told(N_("Verdict"), {}), 10),
+            lambda row: verdicts.get(row.verdict, ""),
+        ),
+        (SheetColumn(told(N_("Award tier"), {}), 10), lambda row: row.tier_key),
+        (SheetColumn(told(N_("Amount (yuan)"), {}), 12, "fen"), lambda row: row.amount_fen),
+    ]
+    paper = [
+        (SheetColumn(row.label, 16), _worded(row, _reader(row.key, in_full), told))
+        for row in fields
+    ]
+    return [*head, *paper, *standing]
+
+
+def _worded(field: FormField, read: Cell, told: Told) -> Cell:
+    """A cell in the form's own words: choices by their label, yes and no, days as text."""
+    choices = dict(field.choices) or (
+        {key: told(word, {}) for key, word in SEXES.items()} if field.key.endswith(".sex") else {}
+    )
+    yes, no = told(N_("Yes"), {}), told(N_("No"), {})
+
+    def cell(row: Any) -> Any:
+        value = read(row)
+        if value is True or value is False:
+            return yes if value else no
+        return choices.get(value, value) if choices else value
+
+    return cell
+
+
+def _reader(key: str, in_full: bool) -> Cell:
+    if key in _SEALED:
+        return _identifier(key, in_full)
+    if key in _COLUMNS:
+        name = _COLUMNS[key]
+        return lambda row: getattr(row, name)
+    if key.startswith("field."):
+        own = key.removeprefix("field.")
+        return lambda row: row.fields.get(own)
+    return lambda row: row.details.get(key)
+
+
+def _identifier(key: str, in_full: bool) -> Cell:
+    attribute, row_key, column, mask, kind = _SEALED[key]
+
+    def cell(row: Any) -> str:
+        sealed = getattr(row, column)
+        if sealed is None or (kind and row.payee_kind != kind):
+            return ""
+        text: str = attribute.open(getattr(row, row_key), sealed)
+        return text if in_full else mask(text)
+
+    return cell
+
+
+_SEALED: dict[str, tuple[Any, str, str, Callable[[str], str], str]] = {
+    "applicant.id_number": (Applicant.id_number, "person_key", "id_number_sealed", mask_id, ""),
+    "applicant.phone": (Applicant.phone, "person_key", "phone_sealed", mask_phone, ""),
+    "payee.card": (Application.account, "case_key", "account_sealed", mask_card, "card"),
+    "payee.account": (Application.account, "case_key", "account_sealed", mask_card, "bank"),
+}
+_COLUMNS = {
+    "organization.district": "district",
+    "organization.unit": "unit",
+    "application.received_on": "submitted_on",
+    "applicant.name": "name",
+    "applicant.sex": "sex",
+    "applicant.union_member": "is_union_member",
+    "certificate.occupation": "occupation",
+    "certificate.level": "level",
+    "certificate.issuer": "issuer",
+    "certificate.issued_on": "issued_on",
+    "certificate.number": "certificate",
+    "certificate.previous_level": "previous_level",
+    "certificate.previous_issued_on": "previous_issued_on",
+    "payee.bank": "bank_name",
+}
