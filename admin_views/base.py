@@ -243,7 +243,7 @@ class PortalModelView(Listing, ModelView):
 def _labels(model: Any) -> dict[str, Any]:
     """Every column's label from its ``info``, translated when shown."""
     columns = inspect(model).columns
-    return {c.key: _l(c.info["label"]) for c in columns if "label" in c.info}
+    return {c.key: _l(label) for c in columns if (label := c.info.get("label"))}
 
 
 def _changes(model: Any) -> dict[str, Any]:
