@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import date
 from typing import Any, ClassVar
 
-from flask import abort, current_app, flash, jsonify, redirect, request, url_for
+from flask import abort, flash, jsonify, redirect, request, url_for
 from flask_admin import expose
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
@@ -49,6 +49,7 @@ from portal.theme.pages import Detail
 from portal.theme.shapes import Action, Tool
 from portal.web.actor import clock, current_actor
 from portal.web.errors import words_of
+from portal.web.exports import start_export
 
 REVEALED = ("id_number", "phone", "account")
 
@@ -143,7 +144,8 @@ class ApplicationView(PortalModelView):
     def permissions(self) -> dict[str, str]:
         """Deciding needs more than reading; revealing is its own permission."""
         decides = dict.fromkeys(("action_view", "confirm", "outcome"), "application:decide")
-        return super().permissions | decides | {"reveal": "applicant:reveal"}
+        special = {"reveal": "applicant:reveal", "export_rows": "application:export"}
+        return super().permissions | decides | special
 
     def load(self, ids: Sequence[int]) -> list[Any]:
         """One joined statement for the page."""
@@ -157,10 +159,10 @@ class ApplicationView(PortalModelView):
     def tools(self) -> list[Tool]:
         """Entering, importing and exporting."""
         found = []
-        if may(current_actor(), "application:export") and "exports.applications" in current_app.view_functions:
-            url = url_for("exports.applications", **self._state(request.args))
+        if may(current_actor(), "application:export"):
+            url = url_for(".export_rows", **self._state(request.args))
             found.append(Tool(_("Export"), url, icon="table-export", post=True))
-        if may(current_actor(), "application:import") and "imports.upload" in current_app.view_functions:
+        if may(current_actor(), "application:import"):
             found.append(Tool(_("Import"), url_for("imports.upload"), icon="table-import"))
         return [*found, *super().tools()]
 
@@ -222,6 +224,11 @@ class ApplicationView(PortalModelView):
     def outcome(self, batch_id: int) -> Any:
         """Tell what was done."""
         return acts.outcome_page(self, batch_id)
+
+    @expose("/sheet", methods=("POST",))
+    def export_rows(self) -> Any:
+        """The cases of this list as a sheet."""
+        return start_export(self.matching(), url_for(".index_view", **self._state(request.args)))
 
     @expose("/reveal/<int:row_id>/<what>", methods=("POST",))
     def reveal(self, row_id: int, what: str) -> Response | tuple[Response, int]:

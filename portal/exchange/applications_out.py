@@ -51,28 +51,57 @@ def export_applications(
 
     Identifiers are masked unless *with_identifiers*, which needs its permission and a reason.
     """
-    require(actor, "application:export")
     if with_identifiers:
         require(actor, "applicant:reveal")
         if len(reason.strip()) < 2:
             raise ExportNeedsReason()
+    count = write_applications(session, actor, [where], target, told, in_full=with_identifiers)
+    note_export(session, actor, clock, count, in_full=with_identifiers, reason=reason)
+    return count
+
+
+def write_applications(
+    session: Session,
+    actor: Actor,
+    parts: Sequence[Sequence[ColumnElement[bool]]],
+    target: Path | IO[bytes],
+    told: Told,
+    *,
+    in_full: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> int:
+    """The sheet alone, without its audit entry: the cases of each of *parts* in turn."""
+    require(actor, "application:export")
     book = StageBook(session)
-    cells = _cells(_fields(session, where, actor), book, told, with_identifiers)
+    cells = _cells(_fields(session, parts[0], actor), book, told, in_full)
     columns = [column for column, _cell in cells]
     makers = [cell for _column, cell in cells]
-    rows = ([make(row) for make in makers] for row in _stream(session, actor, where))
-    count = write_sheet(target, told(N_("Applications"), {}), columns, rows)
-    details = {"rows": count, "identifiers": with_identifiers}
+    rows = ([make(row) for make in makers] for row in _stream(session, actor, parts, progress))
+    return write_sheet(target, told(N_("Applications"), {}), columns, rows)
+
+
+def note_export(
+    session: Session, actor: Actor, clock: Clock, count: int, *, in_full: bool, reason: str
+) -> None:
+    """The audit entry of an export."""
+    details = {"rows": count, "identifiers": in_full}
     audit.record(
         session, actor, clock.now(), "application:export", "application", None,
         reason=reason, details=details,
     )  # fmt: skip
-    return count
 
 
-def _stream(session: Session, actor: Actor, where: Sequence[ColumnElement[bool]]) -> Iterator[Any]:
-    statement = _statement().where(visible(Application, actor), *where).order_by(Application.id)
-    yield from session.execute(statement, execution_options={"yield_per": PART})
+def _stream(
+    session: Session,
+    actor: Actor,
+    parts: Sequence[Sequence[ColumnElement[bool]]],
+    progress: Callable[[int, int], None] | None,
+) -> Iterator[Any]:
+    for number, where in enumerate(parts):
+        if progress is not None:
+            progress(number, len(parts))
+        chosen = _statement().where(visible(Application, actor), *where).order_by(Application.id)
+        yield from session.execute(chosen, execution_options={"yield_per": PART})
 
 
 def _statement() -> Select[Any]:

@@ -18,6 +18,7 @@ from sqlalchemy import (
     and_,
     case,
     exists,
+    false,
     func,
     literal,
     literal_column,
@@ -135,6 +136,7 @@ def _asked_code(row: Condition, code: int) -> Sql:
 def _tier_columns(revision: Revision) -> list[Sql]:
     tiers = _in_choice_order(revision)
     matches = [(guard_sql(row.when, revision), row) for row in tiers]
+    matches = matches or [(false(), AwardTier(key="", amount_fen=None))]
     doubts = [step for part, _ in matches for step in ((part, 0), (part.is_(None), 1))]
     return [
         case(*((part, row.key) for part, row in matches), else_=None).label("tier_key"),

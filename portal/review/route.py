@@ -35,8 +35,8 @@ def editable(application: Application) -> bool:
         return True
     if application.state != WAITING:
         return False
-    first = stages_of(application.revision, application.channel)[0]
-    return first.is_editable and application.stage_key == first.key
+    route = stages_of(application.revision, application.channel)
+    return bool(route) and route[0].is_editable and application.stage_key == route[0].key
 
 
 class StageBook:

@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from portal.web import actor, errors, headers, health, login, routes
+from portal.web import actor, errors, exports, headers, health, imports, login, routes
 
 
 def register(app: Flask) -> None:
@@ -13,3 +13,5 @@ def register(app: Flask) -> None:
     routes.register(app)
     login.register(app)
     health.register(app)
+    imports.register(app)
+    exports.register(app)

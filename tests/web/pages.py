@@ -25,7 +25,7 @@ class Browser:
         """A page."""
         return self._seen(self.client.get(url, buffered=True, **options))  # type: ignore[arg-type]
 
-    def post(self, url: str, **form: object) -> TestResponse:
+    def post(self, url: str, /, **form: object) -> TestResponse:
         """A form sent with the token of the last page that had one."""
         data = {"csrf_token": self._token} | form
         return self._seen(self.client.post(url, data=data, buffered=True))

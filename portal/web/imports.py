@@ -1,0 +1,314 @@
+"""The import wizard: upload, look at what was read, apply it in one transaction."""
+
+from __future__ import annotations
+
+import hashlib
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from flask import Blueprint, Flask, abort, redirect, render_template, request, send_file, url_for
+from flask_babel import gettext as _
+from sqlalchemy import func, select, update
+from werkzeug.datastructures import FileStorage
+from werkzeug.wrappers import Response
+
+from models.application import ELIGIBLE, HELD, INELIGIBLE, Application
+from models.base import N_, Refusal, db
+from models.exchange import SheetImport
+from models.programme import Programme
+from models.types import new_row_key
+from portal.access import audit
+from portal.evidence.identifiers import mask_card, mask_id, mask_phone
+from portal.exchange.applications_in import (
+    Reading,
+    RefusedRow,
+    apply,
+    open_revision,
+    read_applications,
+)
+from portal.exchange.refused_sheet import reasons, write_refused
+from portal.exchange.sheet_writer import MIME, content_disposition
+from portal.exchange.template_sheet import write_template
+from portal.policy.judge import in_force
+from portal.policy.packs import programme_called
+from portal.theme.pages import ImportDone, Preview, SheetCell, SheetRow, Tile, Upload
+from portal.theme.shapes import Choice, Filter
+from portal.web.actor import clock, config, current_actor
+from portal.web.errors import words_of
+from portal.web.routes import needs
+
+PREVIEWED, APPLIED = "previewed", "applied"
+SHOWN = 200
+_MASKS = {"id_number": mask_id, "phone": mask_phone, "card": mask_card}
+
+pages = Blueprint("imports", __name__, url_prefix="/imports")
+
+
+class AlreadyApplied(Refusal):
+    """The sheet was applied before."""
+
+    message = N_("This sheet was already applied.")
+
+
+class FileChanged(Refusal):
+    """The stored file is not the one that was previewed."""
+
+    message = N_("The uploaded file is gone or changed. Please upload it again.")
+
+
+class NoFile(Refusal):
+    """Nothing was uploaded."""
+
+    message = N_("Please choose a file.")
+
+
+def register(app: Flask) -> None:
+    """Attach the wizard."""
+    app.register_blueprint(pages)
+
+
+@pages.route("/", methods=("GET", "POST"))
+@needs("application:import")
+def upload() -> Any:
+    """Choose a programme and a file."""
+    if request.method == "GET":
+        return _upload_page([])
+    try:
+        made = _store(request.files.get("file"), request.form.get("programme", ""))
+    except Refusal as refusal:
+        db.session.rollback()
+        return _upload_page([("file", words_of(refusal))]), 422
+    return redirect(url_for(".preview", key=made.row_key))
+
+
+@pages.get("/template/<code>")
+@needs("application:import")
+def template(code: str) -> Response:
+    """The empty sheet of a programme."""
+    revision, _channel = open_revision(db.session(), programme_called(db.session(), code), None)
+    target = BytesIO()
+    write_template(db.session(), revision, target)
+    return _download(target, f"{revision.programme.title}.xlsx")
+
+
+@pages.get("/<key>")
+@needs("application:import")
+def preview(key: str) -> Any:
+    """What was read, with the errors beside the cells."""
+    found = _own(key)
+    if found.state == APPLIED:
+        return _done_page(found)
+    return render_template("portal/import_preview.html", preview=_preview(found, _read(found)))
+
+
+@pages.post("/<key>")
+@needs("application:import")
+def apply_sheet(key: str) -> Any:
+    """Read the file again and enter what is well-formed, all or nothing."""
+    found = _own(key)
+    try:
+        _take(found)
+        reading = _read(found)
+        ids = apply(db.session(), current_actor(), clock(), reading)
+    except Refusal as refusal:
+        db.session.rollback()
+        return _upload_page([("file", words_of(refusal))]), 422
+    _note(found, reading)
+    found.report = _counts(ids) | {"refused_rows": [row.row for row in reading.refused]}
+    audit.record(
+        db.session(), current_actor(), clock().now(), "application:import", "sheet_import",
+        found.id, details={"accepted": found.accepted, "refused": found.refused},
+    )  # fmt: skip
+    db.session.commit()
+    return redirect(url_for(".preview", key=key))
+
+
+@pages.get("/<key>/refused")
+@needs("application:import")
+def refused(key: str) -> Response:
+    """The refused rows as a sheet with the reasons."""
+    found = _own(key)
+    reading = _read(found)
+    if found.state == APPLIED:
+        entered = found.report.get("refused_rows", [])
+        reading.refused = [row for row in reading.refused if row.row in entered]
+    target = BytesIO()
+    words = (_("Row"), _("Reason"))
+    write_refused(target, _("Refused rows"), reading.heading, reading.refused, words, _told)
+    return _download(target, f"{Path(found.file_name).stem}-{_('Refused rows')}.xlsx")
+
+
+def _store(file: FileStorage | None, code: str) -> SheetImport:
+    """Keep the file under a random name and read it once."""
+    if file is None or not file.filename:
+        raise NoFile()
+    programme = programme_called(db.session(), code)
+    key = new_row_key()
+    path = _path(key)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    file.save(path)
+    made = SheetImport(
+        row_key=key,
+        account_id=current_actor().account_id,
+        programme_id=programme.id,
+        subject=programme.subject,
+        file_name=Path(file.filename).name[:200],
+        digest=_digest(path),
+        state=PREVIEWED,
+        created_at=clock().now(),
+    )
+    made.programme = programme
+    try:
+        _note(made, _read(made))
+    except Refusal:
+        path.unlink()
+        raise
+    db.session.add(made)
+    db.session.commit()
+    return made
+
+
+def _read(found: SheetImport) -> Reading:
+    path = _path(found.row_key)
+    if found.programme is None or not path.exists() or _digest(path) != found.digest:
+        raise FileChanged()
+    return read_applications(
+        db.session(), current_actor(), clock(), found.programme, found.channel, path
+    )
+
+
+def _take(found: SheetImport) -> None:
+    """Mark the import applied, once."""
+    guarded = (
+        update(SheetImport)
+        .where(SheetImport.id == found.id, SheetImport.state == PREVIEWED)
+        .values(state=APPLIED)
+        .returning(SheetImport.id)
+        .execution_options(synchronize_session=False)
+    )
+    if db.session.scalar(guarded) is None:
+        raise AlreadyApplied()
+
+
+def _note(found: SheetImport, reading: Reading) -> None:
+    found.rows_read, found.accepted = reading.read, len(reading.accepted)
+    found.refused = len(reading.refused)
+    found.channel = reading.channel
+
+
+def _own(key: str) -> SheetImport:
+    """The import called *key*, for the person who uploaded it."""
+    found = db.session.scalar(
+        select(SheetImport).where(
+            SheetImport.row_key == key, SheetImport.account_id == current_actor().account_id
+        )
+    )
+    return found if found is not None else abort(404)
+
+
+def _counts(ids: list[int]) -> dict[str, int]:
+    found = dict.fromkeys((ELIGIBLE, HELD, INELIGIBLE), 0)
+    for start in range(0, len(ids), 5_000):
+        rows = db.session.execute(
+            select(Application.verdict, func.count())
+            .where(Application.id.in_(ids[start : start + 5_000]))
+            .group_by(Application.verdict)
+        )
+        for verdict, count in rows:
+            found[str(verdict)] += count
+    return found
+
+
+def _upload_page(errors: list[tuple[str, str]]) -> str:
+    programmes = [
+        row
+        for row in db.session.scalars(select(Programme).order_by(Programme.id.desc()))
+        if in_force(db.session(), row) is not None
+    ]
+    choices = [Choice(row.code, row.title, place == 0) for place, row in enumerate(programmes)]
+    return render_template(
+        "portal/import_upload.html",
+        upload=Upload(
+            title=_("Import applications"),
+            action_url=url_for(".upload"),
+            back_url=url_for("application.index_view"),
+            templates=[(row.title, url_for(".template", code=row.code)) for row in programmes],
+            choices=[Filter("programme", _("Programme"), "select", choices)],
+            hints=[
+                _("Rows that are well-formed are entered; the others come back with the reason."),
+                _("Nothing is entered before you have seen the preview."),
+            ],
+            errors=errors,
+        ),
+    )
+
+
+def _preview(found: SheetImport, reading: Reading) -> Preview:
+    kinds = {row.label: row.kind for row in reading.revision.fields}
+    return Preview(
+        title=_("Check the sheet"),
+        file_name=found.file_name,
+        token=found.row_key,
+        action_url=url_for(".apply_sheet", key=found.row_key),
+        cancel_url=url_for(".upload"),
+        tiles=[
+            Tile(_("Rows read"), str(reading.read), "list"),
+            Tile(_("Well-formed"), str(len(reading.accepted)), "circle-check", "good"),
+            Tile(_("Refused"), str(len(reading.refused)), "circle-x", "bad"),
+        ],
+        columns=reading.heading,
+        rows=[_sheet_row(row, reading.heading, kinds) for row in reading.refused[:SHOWN]],
+        apply_label=_("Enter %(count)s applications", count=len(reading.accepted)),
+        can_apply=bool(reading.accepted),
+        rest=max(len(reading.refused) - SHOWN, 0),
+        sheet_url=url_for(".refused", key=found.row_key) if reading.refused else "",
+    )
+
+
+def _sheet_row(row: RefusedRow, heading: list[str], kinds: dict[str, str]) -> SheetRow:
+    errors = {item.label: _told(item.message, item.params) for item in row.problems}
+    cells = [
+        SheetCell(_MASKS.get(kinds.get(name, ""), str)(text), errors.get(name, ""))
+        for name, text in zip(heading, row.cells, strict=False)
+    ]
+    return SheetRow(row.row, cells, reasons(row, _told))
+
+
+def _done_page(found: SheetImport) -> str:
+    report = found.report
+    done = ImportDone(
+        title=_("The sheet was entered"),
+        tiles=[
+            Tile(_("Entered"), str(found.accepted), "circle-check", "good"),
+            Tile(_("Eligible"), str(report.get(ELIGIBLE, 0)), "circle-check", "good"),
+            Tile(_("Needs a person"), str(report.get(HELD, 0)), "alert-triangle", "warn"),
+            Tile(_("Not eligible"), str(report.get(INELIGIBLE, 0)), "circle-x", "bad"),
+            Tile(_("Refused"), str(found.refused), "circle-x", "plain"),
+        ],
+        list_url=url_for("application.index_view"),
+        again_url=url_for(".upload"),
+        sheet_url=url_for(".refused", key=found.row_key) if found.refused else "",
+    )
+    return render_template("portal/import_done.html", done=done)
+
+
+def _told(message: str, params: dict[str, Any]) -> str:
+    text = _(message)
+    return text % params if params else text
+
+
+def _path(key: str) -> Path:
+    return config().home / "uploads" / f"{key}.sheet"
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _download(target: BytesIO, name: str) -> Response:
+    target.seek(0)
+    answer = send_file(target, mimetype=MIME)
+    answer.headers["Content-Disposition"] = content_disposition(name)
+    return answer
