@@ -24,6 +24,7 @@ from models.organization import Organization
 from models.programme import Programme
 from models.types import Fen
 from portal.access.permissions import may
+from portal.access.scope import visible
 from portal.funding.budget import set_budget
 from portal.funding.payout import make_batch, mark_paid, mark_transferred
 from portal.theme import cells
@@ -50,7 +51,7 @@ def _programmes() -> list[tuple[str, str]]:
 def _districts() -> list[tuple[str, str]]:
     rows = db.session.execute(
         select(Organization.id, Organization.name)
-        .where(Organization.depth == 1)
+        .where(Organization.depth == 1, visible(Organization, current_actor()))
         .order_by(Organization.code)
     )
     return [(str(row_id), name) for row_id, name in rows]
@@ -76,7 +77,7 @@ class BudgetView(PortalModelView):
             "BudgetForm",
             (FlaskForm,),
             {
-                "programme": SelectField(_("Programme"), choices=_programmes),
+                "programme": SelectField(_("Programme"), choices=offered(_programmes())),
                 "cap_fen": YuanField(_("Budget (yuan)"), [InputRequired()]),
             },
         )
@@ -162,8 +163,8 @@ class BatchView(PortalModelView):
             "BatchForm",
             (FlaskForm,),
             {
-                "programme": SelectField(_("Programme"), choices=_programmes),
-                "district": SelectField(_("District or bureau union"), choices=_districts),
+                "programme": SelectField(_("Programme"), choices=offered(_programmes())),
+                "district": SelectField(_("District or bureau union"), choices=offered(_districts())),
             },
         )
 
@@ -219,12 +220,14 @@ class BatchView(PortalModelView):
         """Mark a batch as transferred or paid on a day."""
         text = request.values.get("rowid", "").partition(":")[0]
         batch = self.get_one(text)
+        if request.method == "POST" and "on" not in request.form:
+            return redirect(url_for(".move", rowid=batch.id))
         form = _day_form()(data={"on": clock().today()})
         step = {MADE: mark_transferred, TRANSFERRED: mark_paid}.get(batch.state)
         if step is None:
             flash(_("This batch is already paid."), "error")
             return redirect(url_for(".details_view", id=batch.id))
-        if request.method == "POST" and request.form.get("on") and form.validate():
+        if request.method == "POST" and form.validate():
             try:
                 step(db.session(), current_actor(), clock(), batch, form.on.data)
                 db.session.commit()

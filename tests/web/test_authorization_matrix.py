@@ -84,9 +84,10 @@ def _address(app: Flask, rule: Rule, number: int | None) -> str:
 
 def leaks(town: Town, login: str, answer: TestResponse) -> list[str]:
     """What *answer* tells *login* that they must not know."""
-    seen = answer.get_data(as_text=True) + str(answer.headers)
     if answer.mimetype.startswith("application/vnd"):
         seen = _sheet_text(answer.get_data())
+    else:
+        seen = answer.get_data(as_text=True) + str(answer.headers)
     # a parent's name may head a page; its rows share the word, so only the name may appear
     for number in town.ancestors[login] - town.inside[login]:
         seen = seen.replace(f"{canary(number)}工会", "")
