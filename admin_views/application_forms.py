@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from flask import flash
 from flask_babel import gettext as _
 from flask_wtf import FlaskForm
 from sqlalchemy import select
@@ -60,13 +61,14 @@ def cells_of(form: FlaskForm, revision: Revision, stored: dict[str, str]) -> dic
 
 
 def show_problems(form: FlaskForm, problems: list[Problem]) -> None:
-    """Put every problem beside its field."""
+    """Put every problem beside its field; one without a field stands above the form."""
     for problem in problems:
-        name = name_of(problem.key)
-        if name in form._fields:
-            text = _(problem.message)
-            words = text % problem.params if problem.params else text
+        name, text = name_of(problem.key), _(problem.message)
+        words = text % problem.params if problem.params else text
+        if name in form:
             form[name].errors = [*form[name].errors, words]
+        else:
+            flash(f"{problem.label}：{words}", "error")
 
 
 def stored_cells(application: Application, answers: dict[str, Any]) -> dict[str, str]:

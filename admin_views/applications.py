@@ -282,15 +282,17 @@ class ApplicationView(PortalModelView):
 
     def _receiving(self) -> tuple[Revision, str]:
         """The revision and channel that this person may enter applications by."""
-        role, wanted = current_actor().role, request.args.get("programme", "")
-        for programme in db.session.scalars(select(Programme).order_by(Programme.id.desc())):
-            revision = in_force(db.session(), programme)
-            if revision is None or (wanted and programme.code != wanted):
-                continue
-            for channel in revision.channels:
-                if role in channel.roles:
-                    return revision, channel.key
-        abort(404)
+        wanted = request.args.get("programme", "")
+        open_to_them = (
+            (revision, channel.key)
+            for programme in db.session.scalars(select(Programme).order_by(Programme.id.desc()))
+            if not wanted or programme.code == wanted
+            for revision in [in_force(db.session(), programme)]
+            if revision is not None
+            for channel in revision.channels
+            if current_actor().role in channel.roles
+        )
+        return next(open_to_them, None) or abort(404)
 
     def _submit(self, form: Any, revision: Revision, channel: str) -> Any:
         session, actor = db.session(), current_actor()

@@ -101,9 +101,7 @@ class PortalModelView(Listing, ModelView):
     def get_count_query(self) -> Any:
         """The count has the same bounds."""
         return (
-            select(func.count())
-            .select_from(self.model)
-            .where(visible(self.model, current_actor()))
+            select(func.count()).select_from(self.model).where(visible(self.model, current_actor()))
         )
 
     def get_one(self, id: Any) -> Any:  # noqa: A002 - Flask-Admin's own name
@@ -115,7 +113,7 @@ class PortalModelView(Listing, ModelView):
         return found if found is not None else abort(404)
 
     def new_form_class(self) -> Any:
-        """The form class of a new row when it differs from the declared columns, made per request."""
+        """The form class of a new row where it is not the declared columns; made per request."""
         return None
 
     def create_form(self, obj: Any = None) -> Any:
@@ -157,7 +155,9 @@ class PortalModelView(Listing, ModelView):
         """Change a row unless somebody else did meanwhile, audited in the same transaction."""
         seen = form.seen_version.data
         if hasattr(model, "version") and str(model.version) != str(seen):
-            flash(_("Somebody changed this record while you had it open. Please look again."), "error")
+            flash(
+                _("Somebody changed this record while you had it open. Please look again."), "error"
+            )
             return False
         try:
             form.populate_obj(model)
@@ -233,10 +233,14 @@ class PortalModelView(Listing, ModelView):
         if isinstance(error, Refusal):
             flash(words_of(error), "error")
         elif isinstance(error, IntegrityError):
-            flash(_("Another record already has this key, or something still uses this one."), "error")
+            flash(
+                _("Another record already has this key, or something still uses this one."), "error"
+            )
         else:
             log_id = uuid4().hex[:8]
-            current_app.logger.exception("screen %s failed, id %s", self.endpoint, log_id)
+            current_app.logger.error(
+                "screen %s failed, id %s", self.endpoint, log_id, exc_info=error
+            )
             flash(_("Something went wrong; nothing was saved. Number: %(id)s", id=log_id), "error")
 
 
@@ -263,5 +267,3 @@ def _changes(model: Any) -> dict[str, Any]:
 def _plain(values: Any) -> Any:
     value = values[0] if values else None
     return value if isinstance(value, str | int | float | bool | list | dict | None) else str(value)
-
-

@@ -63,9 +63,7 @@ class CatalogueView(PortalModelView):
     def details_of(self, model: Catalogue) -> Detail:
         """The entries, and the programmes that use the catalogue."""
         shown = super().details_of(model)
-        entries = [
-            Fact(f"{row.position}. {row.code}", _entry_words(row)) for row in model.entries
-        ]
+        entries = [Fact(f"{row.position}. {row.code}", _entry_words(row)) for row in model.entries]
         uses = [Fact(programme.title, key) for programme, key in used_by(db.session(), model)]
         return Detail(
             title=shown.title,

@@ -85,9 +85,7 @@ class Listing:
     def counts(self) -> Response:
         """How many rows each tab has, capped."""
         found = {
-            tab.key: capped_count(
-                db.session(), self.model.id, [self._scope(), *tab.keeps()]
-            )
+            tab.key: capped_count(db.session(), self.model.id, [self._scope(), *tab.keeps()])
             for tab in self.list_tabs
             if tab.counted
         }

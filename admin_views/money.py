@@ -164,7 +164,9 @@ class BatchView(PortalModelView):
             (FlaskForm,),
             {
                 "programme": SelectField(_("Programme"), choices=offered(_programmes())),
-                "district": SelectField(_("District or bureau union"), choices=offered(_districts())),
+                "district": SelectField(
+                    _("District or bureau union"), choices=offered(_districts())
+                ),
             },
         )
 
@@ -257,6 +259,4 @@ def _step_title(batch: PaymentBatch) -> str:
 
 
 def _day_form() -> Any:
-    return type(
-        "DayForm", (FlaskForm,), {"on": DateField(_("Day"), [InputRequired()])}
-    )
+    return type("DayForm", (FlaskForm,), {"on": DateField(_("Day"), [InputRequired()])})

@@ -44,7 +44,11 @@ class Page:
 
 
 def page_of(
-    session: Session, key: Any, where: list[ColumnElement[bool]], order: Order, cursor: Cursor,
+    session: Session,
+    key: Any,
+    where: list[ColumnElement[bool]],
+    order: Order,
+    cursor: Cursor,
     size: int,
 ) -> Page:
     """One page of the rows that *where* keeps; *key* is the primary key column."""

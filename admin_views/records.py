@@ -25,9 +25,7 @@ class AuditView(PortalModelView):
     column_labels: ClassVar[dict[str, Any]] = {"who": _l("Who"), "details": _l("Details")}
     form_columns = ("action",)
     list_phone: ClassVar[Any] = {"at": "title", "who": "side", "address": "hide"}
-    list_filters = (
-        ListFilter("from", _l("From"), lambda day: AuditEntry.at >= day, kind="date"),
-    )
+    list_filters = (ListFilter("from", _l("From"), lambda day: AuditEntry.at >= day, kind="date"),)
 
     def cell_who(self, row: AuditEntry) -> str:
         """The name of who acted."""

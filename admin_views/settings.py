@@ -227,9 +227,12 @@ class YuanField(StringField):
         """Yuan with at most two decimals; empty is unset."""
         text = (valuelist[0] if valuelist else "").strip().replace(",", "")
         whole, _point, cents = text.partition(".")
+        digits = whole.isdecimal() and (cents or "0").isdecimal()
         if not text:
             self.data = None
-        elif whole.isdecimal() and len(whole) < 12 and (cents or "0").isdecimal() and len(cents) < 3:
+        elif (
+            whole.isdecimal() and len(whole) < 12 and (cents or "0").isdecimal() and len(cents) < 3
+        ):
             self.data = int(whole) * 100 + int((cents or "0").ljust(2, "0"))
         else:
             raise ValueError(_("must be an amount in yuan"))

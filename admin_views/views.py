@@ -41,9 +41,7 @@ def drop(screen: str, row_id: str) -> None:
     """Forget one of the person's own views."""
     if row_id.isdecimal():
         mine = Row.account_id == current_actor().account_id
-        db.session.execute(
-            delete(Row).where(Row.id == int(row_id), mine, Row.screen == screen)
-        )
+        db.session.execute(delete(Row).where(Row.id == int(row_id), mine, Row.screen == screen))
         db.session.commit()
 
 

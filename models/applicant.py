@@ -38,9 +38,7 @@ class Applicant(Versioned, Model):
     name: Mapped[str] = mapped_column(String(60), info={"label": N_("Name")})
     name_key: Mapped[str] = mapped_column(String(200), default="")
     name_grams: Mapped[str] = mapped_column(String(400), default="")
-    sex: Mapped[str | None] = mapped_column(
-        String(10), info={"label": N_("Sex"), "choices": SEXES}
-    )
+    sex: Mapped[str | None] = mapped_column(String(10), info={"label": N_("Sex"), "choices": SEXES})
     birth_date: Mapped[date | None] = mapped_column(Date, info={"label": N_("Birth date")})
     id_number_sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
     id_number_index: Mapped[bytes | None] = mapped_column(LargeBinary(32))

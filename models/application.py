@@ -158,7 +158,5 @@ class SurveyAnswer(Model):
 
     __tablename__ = "survey_answer"
 
-    application_id: Mapped[int] = mapped_column(
-        ForeignKey("application.id"), primary_key=True
-    )
+    application_id: Mapped[int] = mapped_column(ForeignKey("application.id"), primary_key=True)
     answers: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)

@@ -50,9 +50,7 @@ class PaymentBatch(Versioned, Model):
     __tablename__ = "payment_batch"
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
-    number: Mapped[str] = mapped_column(
-        String(40), unique=True, info={"label": N_("Batch number")}
-    )
+    number: Mapped[str] = mapped_column(String(40), unique=True, info={"label": N_("Batch number")})
     programme_id: Mapped[int] = mapped_column(
         ForeignKey("programme.id"), info={"label": N_("Programme")}
     )

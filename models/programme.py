@@ -118,14 +118,11 @@ class PolicyRow:
     @declared_attr
     def revision_id(cls) -> Mapped[int]:  # noqa: N805 - a declared attribute sees the class
         """The revision that the row belongs to."""
-        return mapped_column(
-            ForeignKey("revision.id"), index=True, info={"label": N_("Revision")}
-        )
+        return mapped_column(ForeignKey("revision.id"), index=True, info={"label": N_("Revision")})
 
     @declared_attr.directive
     def __table_args__(cls) -> Any:  # noqa: N805
         return (UniqueConstraint("revision_id", "key"),)
-
 
     def __str__(self) -> str:
         return self.key

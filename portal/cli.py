@@ -63,8 +63,10 @@ def verb(function: Callable[P, dict[str, Any]]) -> Callable[..., None]:
 def _refuse(refusal: Refusal, as_json: bool) -> None:
     message = words_of(refusal)
     kind = type(refusal).__name__
-    click.echo(json.dumps({"error": kind, "message": message}, ensure_ascii=False)
-               if as_json else message, err=True)
+    click.echo(
+        json.dumps({"error": kind, "message": message}, ensure_ascii=False) if as_json else message,
+        err=True,
+    )
     sys.exit(1)
 
 

@@ -91,7 +91,7 @@ def load(session: Session, clock: Clock, *, applications: int = APPLICATIONS) ->
 def load_programmes(session: Session, clock: Clock) -> list[str]:
     """Load and publish every pack of ``seed/programmes``; gives their codes."""
     actor = system_actor(session)
-    load_all(session)
+    load_all(session, clock)
     codes = []
     for path in sorted((ROOT / "seed" / "programmes").glob("*.yaml")):
         code = load_pack(session, actor, clock, path).programme.code
@@ -231,7 +231,8 @@ def _pay_some(
 def counts(session: Session) -> dict[str, int]:
     """Applications by state, for the closing words of the command."""
     rows = session.execute(
-        select(Application.state, func.count()).group_by(Application.state).order_by(Application.state)
+        select(Application.state, func.count())
+        .group_by(Application.state)
+        .order_by(Application.state)
     )
     return {state: int(number) for state, number in rows}
-

@@ -18,11 +18,11 @@ from models.applicant import Applicant
 from models.application import DRAFT, Application
 from models.catalogue import Catalogue, CatalogueEntry
 from models.certificate import SkillCertificate
+from models.names import name_grams, name_key
 from models.organization import UNIT, Organization
 from models.programme import FormField, Programme, Revision
 from models.types import new_row_key
 from portal.evidence.identifiers import certificate_key, occupation_term
-from models.names import name_grams, name_key
 from seed.people import card, person
 
 CHUNK = 5_000
@@ -42,7 +42,9 @@ class Ground:
     author_id: int | None
 
 
-def ground(session: Session, programme: Programme, revision: Revision, author: int | None) -> Ground:
+def ground(
+    session: Session, programme: Programme, revision: Revision, author: int | None
+) -> Ground:
     """Collect the units, trades, levels and issuers that *revision*'s form offers."""
     units = session.execute(
         select(Organization.id, Organization.district_id).where(Organization.kind == UNIT)
@@ -224,5 +226,8 @@ def _catch_up_sequences(session: Session) -> None:
     for table in TABLES:
         name = table.__tablename__
         session.execute(
-            text(f"SELECT setval(pg_get_serial_sequence('{name}','id'), (SELECT max(id) FROM {name}))")
+            text(
+                f"SELECT setval(pg_get_serial_sequence('{name}', 'id'),"
+                f" (SELECT max(id) FROM {name}))"
+            )
         )

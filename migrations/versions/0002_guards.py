@@ -62,7 +62,11 @@ def _guard_sqlite() -> None:
     opened = "WHEN OLD.state <> 'draft' AND NOT (OLD.state = 'published' AND NEW.state = 'closed')"
     _sqlite("revision_frozen_update", "UPDATE", "revision", opened, "frozen revision")
     _sqlite(
-        "revision_frozen_delete", "DELETE", "revision", "WHEN OLD.state <> 'draft'", "frozen revision"
+        "revision_frozen_delete",
+        "DELETE",
+        "revision",
+        "WHEN OLD.state <> 'draft'",
+        "frozen revision",
     )
 
 

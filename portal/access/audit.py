@@ -106,9 +106,7 @@ def broken_links(session: Session) -> Iterator[str]:
     if (head.seal_id, head.mac) != (expected, previous):
         yield f"audit: the chain ends at seal {expected}, its head says {head.seal_id}"
     unsealed = session.scalar(
-        select(func.count(AuditEntry.id)).where(
-            AuditEntry.seal_id.not_in(select(AuditSeal.id))
-        )
+        select(func.count(AuditEntry.id)).where(AuditEntry.seal_id.not_in(select(AuditSeal.id)))
     )
     if unsealed:
         yield f"audit: {unsealed} entries belong to no seal"

@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from models.base import db
 from models.catalogue import Catalogue
-from portal.cli import verb
+from portal.cli import clock, verb
 from portal.policy.catalogues import catalogue_called, compare
 from seed.catalogues import load_all
 
@@ -27,7 +27,7 @@ def catalogues() -> None:
 @verb
 def load_command(folder: Path | None) -> dict[str, Any]:
     """Load every catalogue of a folder (its index.yaml says what each is)."""
-    loaded = load_all(db.session(), folder)
+    loaded = load_all(db.session(), clock(), folder)
     db.session.commit()
     return {"loaded": loaded}
 

@@ -14,9 +14,9 @@ from models.organization import Organization
 from models.types import Fen
 from portal.access.accounts import actor_named
 from portal.cli import clock, verb
-from portal.policy.packs import programme_called
 from portal.funding.budget import set_budget
 from portal.funding.payout import make_batch, mark_paid, mark_transferred
+from portal.policy.packs import programme_called
 
 
 class NoSuchUnion(Refusal):
@@ -45,7 +45,11 @@ def budget_command(code: str, yuan: int, login: str) -> dict[str, Any]:
     """Set the budget of a programme, in yuan."""
     session = db.session()
     found = set_budget(
-        session, actor_named(session, login), clock(), programme_called(session, code), Fen(yuan * 100)
+        session,
+        actor_named(session, login),
+        clock(),
+        programme_called(session, code),
+        Fen(yuan * 100),
     )
     session.commit()
     return {"programme": code, "cap_fen": found.cap_fen, "spent_fen": found.spent_fen}

@@ -28,7 +28,9 @@ class NotAWorkbook(Refusal):
 class WorkbookTooLarge(Refusal):
     """The file, or what it unpacks to, is too large."""
 
-    message = N_("The sheet is too large: at most %(rows)s rows, %(columns)s columns and %(size)s MB.")
+    message = N_(
+        "The sheet is too large: at most %(rows)s rows, %(columns)s columns and %(size)s MB."
+    )
 
 
 class EmptySheet(Refusal):

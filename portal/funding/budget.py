@@ -52,9 +52,7 @@ def set_budget(
     else:
         _change(session, found, cap)
     details = {"cap_fen": [before, cap], "programme": programme.code}
-    audit.record(
-        session, actor, clock.now(), "budget:write", "budget", found.id, details=details
-    )
+    audit.record(session, actor, clock.now(), "budget:write", "budget", found.id, details=details)
     return found
 
 

@@ -125,7 +125,8 @@ def _batches_off(session: Session) -> Iterator[str]:
         .outerjoin(Payment, Payment.batch_id == PaymentBatch.id)
         .group_by(PaymentBatch.id)
         .having(
-            (PaymentBatch.total_fen != total) | (PaymentBatch.payments_count != func.count(Payment.id))
+            (PaymentBatch.total_fen != total)
+            | (PaymentBatch.payments_count != func.count(Payment.id))
         )
     )
     for number, said, found in rows:

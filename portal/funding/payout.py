@@ -88,9 +88,7 @@ def mark_transferred(
     _record(session, actor, clock.now(), "payment:transfer", batch)
 
 
-def mark_paid(
-    session: Session, actor: Actor, clock: Clock, batch: PaymentBatch, on: date
-) -> None:
+def mark_paid(session: Session, actor: Actor, clock: Clock, batch: PaymentBatch, on: date) -> None:
     """Record that everyone in *batch* was paid on the day *on*; their cases become paid."""
     require(actor, "payment:make")
     _check_day(clock, on, batch.transferred_on)
@@ -234,9 +232,7 @@ def _close_cases(session: Session, actor: Actor, now: datetime, batch: PaymentBa
     session.execute(
         update(Application)
         .where(Application.id.in_(_cases(batch)), Application.state == APPROVED)
-        .values(
-            state=PAID_OUT, version=Application.version + 1, batch_id=act.id, updated_at=now
-        )
+        .values(state=PAID_OUT, version=Application.version + 1, batch_id=act.id, updated_at=now)
         .execution_options(synchronize_session=False)
     )
     record_batch(session, actor, now, act, Application.stage_key.expression, reason=batch.number)

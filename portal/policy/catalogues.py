@@ -6,7 +6,6 @@ import csv
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +74,9 @@ def catalogue_called(session: Session, key: str) -> Catalogue:
     return found
 
 
-def load_catalogue(session: Session, path: Path, facts: Mapping[str, Any]) -> Catalogue:
+def load_catalogue(
+    session: Session, clock: Clock, path: Path, facts: Mapping[str, Any]
+) -> Catalogue:
     """Create or replace the catalogue that *path* holds (CSV, ``COLUMNS``).
 
     *facts* are its family, year, title, kind and source; the file's name is its key.
@@ -90,11 +91,13 @@ def load_catalogue(session: Session, path: Path, facts: Mapping[str, Any]) -> Ca
         session.flush()
     for name, value in facts.items():
         setattr(found, name, value)
-    replace_entries(session, found, rows)
+    replace_entries(session, clock, found, rows)
     return found
 
 
-def replace_entries(session: Session, catalogue: Catalogue, rows: Sequence[Entry]) -> None:
+def replace_entries(
+    session: Session, clock: Clock, catalogue: Catalogue, rows: Sequence[Entry]
+) -> None:
     """Make *rows* the catalogue's entries in their order; codes that are gone are retired."""
     known = {entry.code: entry for entry in catalogue.entries}
     for position, row in enumerate(rows, 1):
@@ -103,7 +106,7 @@ def replace_entries(session: Session, catalogue: Catalogue, rows: Sequence[Entry
         entry.mark, entry.rank, entry.aliases = row.mark, row.rank, list(row.aliases)
         entry.retired_on = None
     for entry in known.values():
-        entry.retired_on = entry.retired_on or date.today()
+        entry.retired_on = entry.retired_on or clock.today()
     session.flush()
     session.refresh(catalogue)
     set_terms(session, catalogue)
@@ -122,7 +125,7 @@ def apply_table(
     require(actor, "catalogue:write")
     _refuse_repeats(rows)
     before = len([entry for entry in catalogue.entries if entry.retired_on is None])
-    replace_entries(session, catalogue, rows)
+    replace_entries(session, clock, catalogue, rows)
     details = {"entries": [before, len(rows)]}
     audit.record(
         session, actor, clock.now(), "catalogue:replace", "catalogue", catalogue.id, details=details
@@ -143,9 +146,7 @@ def set_terms(session: Session, catalogue: Catalogue) -> None:
             term = occupation_term(text)
             if term and term not in seen:
                 seen.add(term)
-                session.add(
-                    CatalogueTerm(catalogue_id=catalogue.id, entry_id=entry.id, term=term)
-                )
+                session.add(CatalogueTerm(catalogue_id=catalogue.id, entry_id=entry.id, term=term))
     session.flush()
 
 
@@ -244,7 +245,9 @@ def _grid(text: str) -> list[list[str]]:
     """The rows of a pasted table, whichever way its cells were separated."""
     lines = [line.strip("\r") for line in text.strip().splitlines()]
     if sum("\t" in line.strip() for line in lines) * 2 > len([line for line in lines if line]):
-        return [[plain(cell) for cell in line.split("\t") if cell.strip()] for line in lines if line]
+        return [
+            [plain(cell) for cell in line.split("\t") if cell.strip()] for line in lines if line
+        ]
     rows: list[list[str]] = [[]]
     for line in lines:
         if line.strip():

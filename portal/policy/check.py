@@ -43,7 +43,9 @@ def _conditions(revision: Revision) -> Iterator[Problem]:
         if row.otherwise not in OUTCOMES:
             yield Problem((*path, "otherwise"), N_("must be refuse, ask or note"))
         if row.asks and row.asks not in stages:
-            yield Problem((*path, "asks"), N_("there is no stage called %(key)s"), {"key": row.asks})
+            yield Problem(
+                (*path, "asks"), N_("there is no stage called %(key)s"), {"key": row.asks}
+            )
 
 
 def _tiers(revision: Revision) -> Iterator[Problem]:

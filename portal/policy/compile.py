@@ -94,8 +94,10 @@ def _looked(revision: Revision, only: Select[Any] | None) -> CTE:
         *_bound_keys(revision),
         *_order_columns(revision),
     ]
-    chosen = select(*columns).select_from(source(_needs(revision))).where(
-        Application.revision_id == revision.id, Application.state.in_(_JUDGED)
+    chosen = (
+        select(*columns)
+        .select_from(source(_needs(revision)))
+        .where(Application.revision_id == revision.id, Application.state.in_(_JUDGED))
     )
     if only is not None:
         chosen = chosen.where(Application.id.in_(_widened(revision, only)))
@@ -156,8 +158,7 @@ def _bound_keys(revision: Revision) -> list[Sql]:
     columns: list[Sql] = []
     for number, bound in enumerate(revision.bounds):
         columns += [
-            part.label(f"k_{number}_{place}")
-            for place, part in enumerate(_keys(bound, revision))
+            part.label(f"k_{number}_{place}") for place, part in enumerate(_keys(bound, revision))
         ]
         columns.append(guard_sql(bound.when, revision).label(f"w_{number}"))
     return columns
@@ -312,9 +313,7 @@ def _worse(layer: CTE, bound: Bound) -> Sql:
     return case((layer.c.worst >= reached, layer.c.worst), else_=reached)
 
 
-def _verdict(
-    layer: CTE, worst: Sql, revision: Revision, only: Select[Any] | None
-) -> Select[Any]:
+def _verdict(layer: CTE, worst: Sql, revision: Revision, only: Select[Any] | None) -> Select[Any]:
     final = select(*_carried(layer), worst.label("worst")).cte("weighed")
     verdict = case(
         (final.c.worst == _REFUSED, INELIGIBLE), (final.c.worst == _ASKED, HELD), else_=ELIGIBLE
@@ -361,7 +360,9 @@ def _questions(final: CTE, revision: Revision) -> list[tuple[str, Sql]]:
             rows.append((row.key, code == UNKNOWN))
     for bound in revision.bounds:
         code = final.c[code_column(bound.key)]
-        rows.append((bound.key, code.in_((MISSED, UNKNOWN)) if bound.over == ASK else code == UNKNOWN))
+        rows.append(
+            (bound.key, code.in_((MISSED, UNKNOWN)) if bound.over == ASK else code == UNKNOWN)
+        )
     return rows
 
 

@@ -155,7 +155,9 @@ def _values(
         .where(Application.id == application.id)
     )
     row = session.execute(statement).one()
-    return [(item.label, _shown(item, value, revision)) for item, value in zip(facts, row, strict=True)]
+    return [
+        (item.label, _shown(item, value, revision)) for item, value in zip(facts, row, strict=True)
+    ]
 
 
 def _shown(item: Fact, value: Any, revision: Revision) -> Any:

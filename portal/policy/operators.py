@@ -98,6 +98,14 @@ def _between(expression: Sql, values: Any) -> Sql:
     return and_(expression >= values[0], expression <= values[1])
 
 
+def _not_between(expression: Sql, values: Any) -> Sql:
+    return not_(_between(expression, values))
+
+
+def _not_in_catalogue(expression: Sql, key: str) -> Sql:
+    return not_(in_catalogue(expression, key))
+
+
 _ALL = (
     Operator("is", N_("is"), ONE, _EQUAL, lambda e, v: e == v),
     Operator("is not", N_("is not"), ONE, _EQUAL, lambda e, v: e != v),
@@ -113,11 +121,19 @@ _ALL = (
     Operator("at least", N_("is at least"), ONE, _ORDERED, lambda e, v: e >= v),
     Operator("between", N_("is between"), TWO, _DATES | _ORDERED, _between),
     Operator(
-        "not between", N_("is not between"), TWO, _DATES | _ORDERED, lambda e, v: not_(_between(e, v))
+        "not between",
+        N_("is not between"),
+        TWO,
+        _DATES | _ORDERED,
+        _not_between,
     ),
     Operator("in table", N_("is in the table"), TABLE, _CODES, in_catalogue),
     Operator(
-        "not in table", N_("is not in the table"), TABLE, _CODES, lambda e, v: not_(in_catalogue(e, v))
+        "not in table",
+        N_("is not in the table"),
+        TABLE,
+        _CODES,
+        _not_in_catalogue,
     ),
     Operator("is true", N_("is yes"), NONE, frozenset({YES_NO}), lambda e, _v: e == literal(True)),
     Operator("is false", N_("is no"), NONE, frozenset({YES_NO}), lambda e, _v: e == literal(False)),

@@ -54,7 +54,10 @@ def group_sql(group: dict[str, Any], revision: Revision) -> Sql:
 
 
 def term_sql(term: Any, revision: Revision) -> Sql:
-    """The SQL of one term; raises ``BadTerm``, ``UnknownFact``, ``UnknownOperator``, ``BadValue``."""
+    """The SQL of one term.
+
+    Raises ``BadTerm``, ``UnknownFact``, ``UnknownOperator`` or ``BadValue``.
+    """
     if not isinstance(term, list) or len(term) not in (2, 3):
         raise BadTerm(term=term)
     known = _known(term[0], revision)

@@ -230,7 +230,7 @@ def _move(outcome: str, revision: Revision, channel: str, stage: Stage) -> dict[
 
 
 def _override(act: Act, revision: Revision, channel: str, stage: Stage) -> None:
-    """Answer this stage's open questions of the held cases with the reason, and judge them again."""
+    """Answer this stage's open questions of the held cases, and judge them again."""
     held = [*_guards(act, revision, channel, stage), Application.verdict == HELD]
     left = questions_left(revision, channel, stage)
     for row in revision.conditions:

@@ -94,9 +94,7 @@ def edit(
             setattr(paper, name, value)
         paper.applicant_id, paper.organization_id = person, unit.id
         paper.updated_at, paper.version = now, paper.version + 1
-    session.execute(
-        delete(SurveyAnswer).where(SurveyAnswer.application_id == application.id)
-    )
+    session.execute(delete(SurveyAnswer).where(SurveyAnswer.application_id == application.id))
     _surveys(session, [values], [application.id])
     session.flush()
     audit.record(

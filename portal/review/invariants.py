@@ -39,9 +39,7 @@ def violations(session: Session) -> Iterator[str]:
 
 def _last() -> Any:
     """The last decision of each case."""
-    newest = (
-        select(func.max(Decision.id).label("id")).group_by(Decision.application_id).subquery()
-    )
+    newest = select(func.max(Decision.id).label("id")).group_by(Decision.application_id).subquery()
     return select(Decision).join(newest, newest.c.id == Decision.id).subquery("last")
 
 

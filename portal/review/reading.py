@@ -286,7 +286,7 @@ def claimed_problem(reader: FormReader, number: str) -> Problem:
 
 def _certificate_number(typed: str) -> str:
     number = tidy(typed)
-    if not 4 <= len(certificate_key(number)) or len(number) > 60:
+    if not len(certificate_key(number)) >= 4 or len(number) > 60:
         raise BadCertificateNumber()
     return number
 

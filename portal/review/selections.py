@@ -155,9 +155,7 @@ def preflight(session: Session, actor: Actor, selection: Selection) -> list[Grou
     return [Group(name, title, *found[name]) for name, title in REASONS.items() if name in found]
 
 
-def cases_standing(
-    session: Session, actor: Actor, selection: Selection, kind: str
-) -> Select[Any]:
+def cases_standing(session: Session, actor: Actor, selection: Selection, kind: str) -> Select[Any]:
     """The ids of the chosen cases that stand as *kind*."""
     return (
         select(Application.id)

@@ -108,9 +108,7 @@ def _at(revision: Revision, channel: str, stage: Stage) -> ColumnElement[bool]:
     )
 
 
-def _at_own_stage(
-    session: Session, actor: Actor, selection: Selection
-) -> ColumnElement[bool]:
+def _at_own_stage(session: Session, actor: Actor, selection: Selection) -> ColumnElement[bool]:
     own = [
         _at(revision, channel, stage)
         for revision, channel, stage in groups(session, selection)

@@ -65,7 +65,9 @@ def submit(session: Session, actor: Actor, clock: Clock, cases: Sequence[int]) -
     windows = _windows(revision, drafts[0].channel, {row.submitted_on for row in drafts}, clock)
     base = _reserve(session, revision.programme_id, len(drafts)) - len(drafts)
     for day, window in windows.items():
-        _place(session, actor, clock.now(), cases, day or clock.today(), day, window, stage.key, batch)
+        _place(
+            session, actor, clock.now(), cases, day or clock.today(), day, window, stage.key, batch
+        )
     _claim(session, batch, base)
     judge(session, revision, only=_moved(batch))
     record_batch(session, actor, clock.now(), batch, null())

@@ -119,9 +119,7 @@ def level(word: str, rank: int, sub: str = "") -> Markup:
 def status(word: str, state: str) -> Markup:
     """Where a case stands. ``state``: draft, waiting, returned, passed, paid, refused, closed."""
     tone, symbol = _STATES.get(state, ("plain", "point"))
-    return Markup(
-        f'<span class="jx-status jx-{tone}">{icon(symbol)}{escape(word)}</span>'
-    )
+    return Markup(f'<span class="jx-status jx-{tone}">{icon(symbol)}{escape(word)}</span>')
 
 
 def verdict(kind: str, clause: str = "", word: str = "") -> Markup:

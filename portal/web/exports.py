@@ -7,8 +7,18 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from flask import Blueprint, Flask, abort, flash, jsonify, redirect, render_template, request
-from flask import send_file, url_for
+from flask import (
+    Blueprint,
+    Flask,
+    abort,
+    flash,
+    jsonify,
+    redirect,
+    render_template,
+    request,
+    send_file,
+    url_for,
+)
 from flask_babel import force_locale
 from flask_babel import gettext as _
 from sqlalchemy import ColumnElement, select
@@ -86,7 +96,7 @@ def _start(ids: Sequence[int], in_full: bool, reason: str) -> Response:
     row = start_job(session, actor, clock(), "export", _("Export"), params)
     note_export(session, actor, clock(), len(ids), in_full=in_full, reason=reason)
     session.commit()
-    return redirect(url_for("exports.wait", key=row.row_key))  # type: ignore[return-value]
+    return redirect(url_for("exports.wait", key=row.row_key))
 
 
 @job("export")
@@ -168,7 +178,7 @@ def _file(key: str) -> Path:
 
 
 def _told(message: str, params: dict[str, Any]) -> str:
-    text = _(message)
+    text: str = _(message)
     return text % params if params else text
 
 

@@ -294,7 +294,7 @@ def _done_page(found: SheetImport) -> str:
 
 
 def _told(message: str, params: dict[str, Any]) -> str:
-    text = _(message)
+    text: str = _(message)
     return text % params if params else text
 
 

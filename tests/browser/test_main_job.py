@@ -79,7 +79,7 @@ def test_from_the_sheet_to_the_payment_list(
     assert said == []
     with app.app_context():
         counted = select(Application.state, func.count()).group_by(Application.state)
-        states = {state: count for state, count in db.session.execute(counted)}
+        states = dict(db.session.execute(counted).all())
         assert states["paid"] >= 10
         assert sum(states.values()) == 540
         assert list(violations(db.session())) == []

@@ -53,7 +53,10 @@ def unit(city: City) -> Organization:
         ({"organization__unit": "乙一厂工会", "organization__district": "乙区总工会"}, "工作单位"),
         ({"organization__district": "乙区总工会"}, "工作单位"),
         ({"payee__card": ""}, "工会会员服务卡卡号"),
-        ({"payee__account": "6222021234567890128", "payee__bank": "中国银行"}, "工会会员服务卡卡号"),
+        (
+            {"payee__account": "6222021234567890128", "payee__bank": "中国银行"},
+            "工会会员服务卡卡号",
+        ),
         ({"payee__card": "", "payee__account": "6222021234567890128"}, "银行名称"),
         ({"payee__card": "12"}, "工会会员服务卡卡号"),
         ({"survey__income": "lots"}, "月实际到手收入（元）"),
@@ -158,8 +161,10 @@ def test_only_the_city_gives_the_day_of_receipt(
         assert values.received_on == given
 
 
-@pytest.mark.parametrize(("day", "opens"), [("2026-06-15", False), ("2026-06-16", True),
-                                            ("2026-09-15", True), ("2026-09-16", False)])
+@pytest.mark.parametrize(
+    ("day", "opens"),
+    [("2026-06-15", False), ("2026-06-16", True), ("2026-09-15", True), ("2026-09-16", False)],
+)
 def test_both_days_of_the_window_count(revision: Revision, day: str, opens: bool) -> None:
     if opens:
         assert window_on(revision, "unit", date.fromisoformat(day)).key == "main"

@@ -27,7 +27,7 @@ PACK = ROOT / "seed" / "programmes" / "sh-skill-2026.yaml"
 def published(session: Session) -> Revision:
     """The 2026 programme, in force."""
     actor = system_actor(session)
-    load_all(session)
+    load_all(session, CLOCK)
     code = load_pack(session, actor, CLOCK, PACK).programme.code
     return publish(session, actor, CLOCK, code)
 

@@ -284,4 +284,3 @@ def test_vendored_files_are_those_whose_licence_is_told() -> None:
     assert set(told) == files
     for name, digest in told.items():
         assert hashlib.sha256((vendor / name).read_bytes()).hexdigest() == digest, name
-
