@@ -230,9 +230,7 @@ class YuanField(StringField):
         digits = whole.isdecimal() and (cents or "0").isdecimal()
         if not text:
             self.data = None
-        elif (
-            whole.isdecimal() and len(whole) < 12 and (cents or "0").isdecimal() and len(cents) < 3
-        ):
+        elif digits and len(whole) < 12 and len(cents) < 3:
             self.data = int(whole) * 100 + int((cents or "0").ljust(2, "0"))
         else:
             raise ValueError(_("must be an amount in yuan"))
