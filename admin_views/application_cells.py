@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from flask import current_app, url_for
+from flask import current_app, g, url_for
 from markupsafe import Markup
 from sqlalchemy import func, select
 from sqlalchemy.orm import aliased
@@ -46,7 +46,15 @@ District = aliased(Organization)
 
 
 def book() -> StageBook:
-    """The programmes' words, read again only when a revision is published."""
+    """The programmes' words, looked for once a request."""
+    if "stage_book" not in g:
+        g.stage_book = _book()
+    found: StageBook = g.stage_book
+    return found
+
+
+def _book() -> StageBook:
+    """The words kept by this process, read again only when a revision is published."""
     known = current_app.extensions.get("stage_book")
     mark = tuple(
         db.session.execute(

@@ -19,7 +19,7 @@ from sqlalchemy.exc import IntegrityError
 from wtforms import HiddenField
 
 from admin_views.listing import Listing
-from models.base import Refusal, db
+from models.base import N_, Refusal, db
 from portal.access import audit
 from portal.access.permissions import may
 from portal.access.scope import visible
@@ -33,6 +33,24 @@ class SeenVersion(HiddenField):
 
     def populate_obj(self, obj: Any, name: str) -> None:
         """Leave the row alone."""
+
+
+UPSTREAM_WORDS = (
+    N_("Failed to create record."),
+    N_("Failed to save record."),
+    N_("Record was successfully created."),
+    N_("Record was successfully saved."),
+    N_("Record was successfully deleted."),
+)
+"""What Flask-Admin flashes and its own Chinese catalogue lacks; the theme translates it."""
+
+
+class PortalForm(FlaskForm):
+    """A form that knows the row it edits, as Flask-Admin's uniqueness check wants."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._obj = kwargs.get("obj")
+        super().__init__(*args, **kwargs)
 
 
 class PortalModelView(Listing, ModelView):
@@ -52,7 +70,7 @@ class PortalModelView(Listing, ModelView):
     can_export = False
     details_modal = True
     named_filter_urls = False
-    form_base_class = FlaskForm
+    form_base_class = PortalForm
     list_template = "admin/model/list.html"
     create_template = "admin/model/create.html"
     edit_template = "admin/model/edit.html"
