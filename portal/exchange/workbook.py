@@ -110,12 +110,14 @@ def _csv(path: Path, limits: Limits) -> list[list[str]]:
     if b"\0" in data:
         raise NotAWorkbook()
     text = _decoded(data)
+    rows = []
     try:
-        rows = list(csv.reader(StringIO(text)))
+        for row in csv.reader(StringIO(text)):
+            if len(rows) == limits.rows or len(row) > limits.columns:
+                raise _too_large(limits)
+            rows.append(row)
     except csv.Error:
         raise NotAWorkbook() from None
-    if len(rows) > limits.rows or any(len(row) > limits.columns for row in rows):
-        raise _too_large(limits)
     return rows
 
 

@@ -15,8 +15,10 @@ from python_calamine import CalamineWorkbook
 TOO_LARGE = 3
 """Exit status for a sheet that reaches beyond the rows or columns allowed."""
 
+# cells, rows and the sheet's own size; drop-downs and formats may well name whole columns
 _REFERENCE = re.compile(
-    rb'[\s:"]r="([A-Z]{1,7})?(\d{1,12})"|ref="[A-Z]+\d+:([A-Z]{1,7})(\d{1,12})"'
+    rb"""[\s:"']r=["']([A-Z]{1,7})?(\d{1,12})["']"""
+    rb"""|dimension\s+ref=["'][A-Z]+\d+:([A-Z]{1,7})(\d{1,12})["']"""
 )
 _PART = 1 << 20
 _EXACT_DIGITS = 15

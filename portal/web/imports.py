@@ -88,7 +88,7 @@ def template(code: str) -> Response:
     """The empty sheet of a programme."""
     revision, _channel = open_revision(db.session(), programme_called(db.session(), code), None)
     target = BytesIO()
-    write_template(db.session(), revision, target)
+    write_template(db.session(), revision, target, _told)
     return _download(target, f"{revision.programme.title}.xlsx")
 
 
