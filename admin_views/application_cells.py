@@ -107,10 +107,23 @@ def person(row: Any) -> Markup:
     """Name over masked ID number, with the eye where it may be revealed."""
     sealed = row.id_number_sealed
     masked = mask_id(Applicant.id_number.open(row.row_key, sealed)) if sealed else ""
-    reveal = ""
-    if may(current_actor(), "applicant:reveal"):
-        reveal = url_for("application.reveal", row_id=row.id, what="id_number")
-    return cells.pair(row.name, cells.masked(masked, reveal), strong=True)
+    return cells.pair(row.name, cells.masked(masked, _reveal_url(row)), strong=True)
+
+
+def number(row: Any) -> Markup:
+    """The number, opening the drawer."""
+    if "details_url" not in g:
+        g.details_url = url_for("application.details_view", id="")
+    return cells.link(f"{g.details_url}{row.id}", row.number)
+
+
+def _reveal_url(row: Any) -> str:
+    """Where this person may see the ID number in full; the address is built once a request."""
+    if "reveal_url" not in g:
+        allowed = may(current_actor(), "applicant:reveal")
+        there = url_for("application.reveal", row_id=0, what="id_number")
+        g.reveal_url = there if allowed else ""
+    return str(g.reveal_url).replace("/0/", f"/{row.id}/")
 
 
 def level(row: Any) -> Markup | str:

@@ -168,7 +168,7 @@ class ApplicationView(PortalModelView):
 
     def cell_number(self, row: Any) -> Markup:
         """The number, opening the drawer."""
-        return cells.link(url_for(".details_view", id=row.id), row.number)
+        return made.number(row)
 
     def cell_applicant(self, row: Any) -> Markup:
         """Name and masked ID number."""

@@ -17,7 +17,8 @@ from admin_views.yaml_field import LinesField
 from models.base import Refusal, db
 from models.catalogue import Catalogue, CatalogueEntry
 from portal.access.permissions import may
-from portal.policy.catalogues import apply_table, compare, parse_table, set_terms, used_by
+from portal.policy.catalogue_tables import parse_table
+from portal.policy.catalogues import apply_table, compare, settle, used_by
 from portal.theme.pages import Detail, Fact, Section
 from portal.theme.shapes import Tool
 from portal.web.actor import clock, current_actor
@@ -138,9 +139,8 @@ class EntryView(PortalModelView):
         return "、".join(row.aliases or ())
 
     def before_write(self, form: Any, model: CatalogueEntry, is_created: bool) -> None:
-        """Rules look entries up by their spellings, kept beside them."""
-        db.session.flush()
-        set_terms(db.session(), model.catalogue)
+        """An entry takes the place it was given; rules look it up by its spellings."""
+        settle(db.session(), model)
 
 
 def _entry_words(row: CatalogueEntry) -> str:

@@ -143,11 +143,11 @@ class Listing:
         order = self._order(args)
         page = page_of(db.session(), self.model.id, self.matching(), order, _cursor(args), size)
         rows = self.load(page.ids)
-        columns = self._columns(rows)
+        columns, actions = self._columns(rows), self.actions()
         return Grid(
             title=str(self.list_title),
             columns=columns,
-            rows=[self._row(row, columns) for row in rows],
+            rows=[self._row(row, columns, bool(actions)) for row in rows],
             pager=self._pager(page, size),
             empty=self._empty(),
             tabs=self._tabs(args),
@@ -162,7 +162,7 @@ class Listing:
             search_url=self.get_url(".search_view") if self.list_search else "",  # type: ignore[attr-defined]
             search=searching.shown(args.get("s", "")),
             search_hint=str(self.list_search_hint),
-            actions=self.actions(),
+            actions=actions,
             action_url=self.get_url(".action_view"),  # type: ignore[attr-defined]
             here=self._here(),
             totals_url=self.get_url(".totals", **self._state(args)),  # type: ignore[attr-defined]
@@ -225,7 +225,7 @@ class Listing:
         """Whether a chosen row needs a second look."""
         return False
 
-    def _row(self, row: Any, columns: Sequence[Column]) -> Markup:
+    def _row(self, row: Any, columns: Sequence[Column], choosable: bool) -> Markup:
         return cells.row(
             self.row_value(row),
             [self._linked(row, name) for name in self.column_list],
@@ -233,13 +233,13 @@ class Listing:
             label=str(row),
             fen=self.row_fen(row),
             flagged=self.row_flagged(row),
-            choosable=bool(self.actions()),
+            choosable=choosable,
         )
 
     def _linked(self, row: Any, name: str) -> str:
         """The first column opens the row."""
         cell = self.cell(row, name)
-        if name != self.column_list[0] or "<a " in cell:
+        if name is not self.column_list[0] or "<a " in cell:
             return cell
         return cells.link(self.get_url(".details_view", id=row.id), str(cell))  # type: ignore[attr-defined]
 
