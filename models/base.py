@@ -45,6 +45,14 @@ class Refusal(Exception):
         super().__init__(self.message % params if params else self.message)
 
 
+class Because(Refusal):
+    """A reason that fills a place in another refusal's message: a msgid and its params."""
+
+    def __init__(self, message: str, params: dict[str, Any] | None = None) -> None:
+        self.message = message
+        super().__init__(**(params or {}))
+
+
 class UtcDateTime(TypeDecorator[datetime]):
     """An instant: aware in Python, stored as naive UTC on both databases."""
 

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Mapped, declared_attr, mapped_column, relationship
 
 from models.base import N_, BigId, Model, UtcDateTime, Versioned
 from models.notice import Notice
-from models.types import JSON
+from models.types import JSON, ORDERED_JSON
 
 DRAFT, PUBLISHED, CLOSED = "draft", "published", "closed"
 REVISION_STATES = {DRAFT: N_("Draft"), PUBLISHED: N_("Published"), CLOSED: N_("Closed")}
@@ -74,8 +74,8 @@ class Revision(Versioned, Model):
     )
     pays_for: Mapped[str] = mapped_column(String(20), default="certificate")
     choose: Mapped[str] = mapped_column(String(20), default="first")
-    closing_words: Mapped[dict[str, str]] = mapped_column(JSON, default=dict)
-    texts: Mapped[dict[str, str]] = mapped_column(JSON, default=dict)
+    closing_words: Mapped[dict[str, str]] = mapped_column(ORDERED_JSON, default=dict)
+    texts: Mapped[dict[str, str]] = mapped_column(ORDERED_JSON, default=dict)
 
     programme: Mapped[Programme] = relationship(back_populates="revisions")
     windows: Mapped[list[Window]] = relationship(
@@ -162,7 +162,7 @@ class FormField(PolicyRow, Model):
     section: Mapped[str] = mapped_column(String(60), info={"label": N_("Section")})
     label: Mapped[str] = mapped_column(String(60), info={"label": N_("Label")})
     kind: Mapped[str] = mapped_column(String(20), info={"label": N_("Kind")})
-    choices: Mapped[dict[str, str]] = mapped_column(JSON, default=dict)
+    choices: Mapped[dict[str, str]] = mapped_column(ORDERED_JSON, default=dict)
     catalogue: Mapped[str | None] = mapped_column(String(60), info={"label": N_("Catalogue")})
     purpose: Mapped[str] = mapped_column(String(20), default="form", info={"label": N_("Purpose")})
     critical: Mapped[bool] = mapped_column(Boolean, default=False, info={"label": N_("Critical")})
@@ -180,7 +180,9 @@ class Condition(PolicyRow, Model):
 
     says: Mapped[str] = mapped_column(Text, info={"label": N_("Says")})
     when: Mapped[list[Any]] = mapped_column(JSON, default=list, info={"label": N_("When")})
-    require: Mapped[dict[str, Any] | None] = mapped_column(JSON, info={"label": N_("Requires")})
+    require: Mapped[dict[str, Any] | None] = mapped_column(
+        ORDERED_JSON, info={"label": N_("Requires")}
+    )
     otherwise: Mapped[str] = mapped_column(
         String(10), info={"label": N_("Otherwise"), "choices": OUTCOMES}
     )
@@ -240,9 +242,9 @@ class Stage(PolicyRow, Model):
     title: Mapped[str] = mapped_column(String(60), info={"label": N_("Title")})
     acts: Mapped[str] = mapped_column(String(30), info={"label": N_("Who acts")})
     kind: Mapped[str] = mapped_column(String(20), default="review", info={"label": N_("Kind")})
-    words: Mapped[dict[str, str]] = mapped_column(JSON, info={"label": N_("Status words")})
+    words: Mapped[dict[str, str]] = mapped_column(ORDERED_JSON, info={"label": N_("Status words")})
     returns_to: Mapped[str | None] = mapped_column(String(40), info={"label": N_("Returns to")})
-    due: Mapped[dict[str, Any] | None] = mapped_column(JSON, info={"label": N_("Due")})
+    due: Mapped[dict[str, Any] | None] = mapped_column(ORDERED_JSON, info={"label": N_("Due")})
     channels: Mapped[list[str]] = mapped_column(JSON, default=list)
     is_editable: Mapped[bool] = mapped_column(
         Boolean, default=False, info={"label": N_("Editable while waiting")}

@@ -18,6 +18,9 @@ Fen = NewType("Fen", int)
 
 JSON = SqlJson(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
 
+ORDERED_JSON = SqlJson(none_as_null=True)
+"""JSON that keeps the order of its keys, which ``jsonb`` sorts: for what people read in order."""
+
 
 def new_row_key() -> str:
     """A random name for a row, 22 characters; sealed values are bound to it."""

@@ -418,12 +418,10 @@ def upgrade() -> None:
         sa.Column("choose", sa.String(length=20), nullable=False),
         sa.Column(
             "closing_words",
-            sa.JSON().with_variant(postgresql.JSONB(), "postgresql"),
+            sa.JSON(),
             nullable=False,
         ),
-        sa.Column(
-            "texts", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False
-        ),
+        sa.Column("texts", sa.JSON(), nullable=False),
         sa.Column("version", sa.Integer(), server_default="1", nullable=False),
         sa.ForeignKeyConstraint(
             ["programme_id"], ["programme.id"], name=op.f("fk_revision_programme_id")
@@ -615,9 +613,7 @@ def upgrade() -> None:
         "condition",
         sa.Column("says", sa.Text(), nullable=False),
         sa.Column("when", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
-        sa.Column(
-            "require", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=True
-        ),
+        sa.Column("require", sa.JSON(), nullable=True),
         sa.Column("otherwise", sa.String(length=10), nullable=False),
         sa.Column("asks", sa.String(length=40), nullable=True),
         sa.Column("reading", sa.Text(), nullable=False),
@@ -667,9 +663,7 @@ def upgrade() -> None:
         sa.Column("section", sa.String(length=60), nullable=False),
         sa.Column("label", sa.String(length=60), nullable=False),
         sa.Column("kind", sa.String(length=20), nullable=False),
-        sa.Column(
-            "choices", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False
-        ),
+        sa.Column("choices", sa.JSON(), nullable=False),
         sa.Column("catalogue", sa.String(length=60), nullable=True),
         sa.Column("purpose", sa.String(length=20), nullable=False),
         sa.Column("critical", sa.Boolean(), nullable=False),
@@ -748,11 +742,9 @@ def upgrade() -> None:
         sa.Column("title", sa.String(length=60), nullable=False),
         sa.Column("acts", sa.String(length=30), nullable=False),
         sa.Column("kind", sa.String(length=20), nullable=False),
-        sa.Column(
-            "words", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False
-        ),
+        sa.Column("words", sa.JSON(), nullable=False),
         sa.Column("returns_to", sa.String(length=40), nullable=True),
-        sa.Column("due", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=True),
+        sa.Column("due", sa.JSON(), nullable=True),
         sa.Column(
             "channels", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False
         ),

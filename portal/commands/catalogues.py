@@ -10,9 +10,11 @@ from sqlalchemy import select
 
 from models.base import db
 from models.catalogue import Catalogue
+from portal.access.accounts import system_actor
 from portal.cli import clock, verb
+from portal.policy.catalogue_files import load_catalogues
 from portal.policy.catalogues import catalogue_called, compare
-from seed.catalogues import load_all
+from seed.catalogues import HERE
 
 
 @click.group("catalogues")
@@ -21,23 +23,37 @@ def catalogues() -> None:
 
 
 @catalogues.command("load")
-@click.argument(
-    "folder", required=False, type=click.Path(exists=True, file_okay=False, path_type=Path)
-)
+@click.argument("files", nargs=-1, type=click.Path(exists=True, path_type=Path))
 @verb
-def load_command(folder: Path | None) -> dict[str, Any]:
-    """Load every catalogue of a folder (its index.yaml says what each is)."""
-    loaded = load_all(db.session(), clock(), folder)
-    db.session.commit()
+def load_command(files: tuple[Path, ...]) -> dict[str, Any]:
+    """Load CSV files, or folders of them (index.yaml beside them says what each is).
+
+    Without FILES the catalogues that come with the product.
+    """
+    session = db.session()
+    actor = system_actor(session)
+    loaded = [
+        key for path in files or (HERE,) for key in load_catalogues(session, actor, clock(), path)
+    ]
+    session.commit()
     return {"loaded": loaded}
 
 
 @catalogues.command("list")
 @verb
 def list_command() -> dict[str, Any]:
-    """Every catalogue with the number of its entries."""
+    """Every catalogue with the number of its entries in use."""
     rows = db.session.scalars(select(Catalogue).order_by(Catalogue.family, Catalogue.year))
-    return {"catalogues": [{"key": row.key, "entries": len(row.entries)} for row in rows]}
+    return {
+        "catalogues": [
+            {
+                "key": row.key,
+                "title": row.title,
+                "entries": sum(entry.retired_on is None for entry in row.entries),
+            }
+            for row in rows
+        ]
+    }
 
 
 @catalogues.command("compare")

@@ -10,14 +10,18 @@ import click
 from models.base import db
 from portal.access.accounts import system_actor
 from portal.cli import clock, told, verb
-from portal.policy.pack_rows import document_of
+from portal.policy.pack_checks import checked
+from portal.policy.pack_diff import differences
+from portal.policy.pack_files import Flaw
+from portal.policy.pack_rows import completed, document_of
 from portal.policy.packs import (
+    BadPack,
     check_pack,
-    differences,
+    draft,
     dump_pack,
     load_pack,
-    newest_revision,
     publish,
+    revision_named,
 )
 
 FILES = click.argument(
@@ -35,16 +39,8 @@ def programme() -> None:
 @verb
 def check_command(files: tuple[Path, ...]) -> dict[str, Any]:
     """Check packs; every problem with its line and key."""
-    found = [
-        {
-            "file": str(path),
-            "line": flaw.line,
-            "path": flaw.path,
-            "message": told(flaw.message, flaw.params),
-        }
-        for path in files
-        for flaw in check_pack(db.session(), path)
-    ]
+    session = db.session()
+    found = [entry for path in files for entry in _told(path, check_pack(session, path))]
     return {"ok": not found, "files": len(files), "problems": found}
 
 
@@ -58,7 +54,10 @@ def load_command(files: tuple[Path, ...], at_once: bool) -> dict[str, Any]:
     actor = system_actor(session)
     loaded = []
     for path in files:
-        revision = load_pack(session, actor, clock(), path)
+        try:
+            revision = load_pack(session, actor, clock(), path)
+        except BadPack as refusal:
+            return {"ok": False, "loaded": [], "problems": _told(path, refusal.flaws)}
         code = revision.programme.code
         if at_once:
             publish(session, actor, clock(), code)
@@ -78,11 +77,22 @@ def publish_command(code: str) -> dict[str, Any]:
     return {"programme": code, "revision": revision.number, "state": revision.state}
 
 
+@programme.command("draft")
+@click.argument("code")
+@verb
+def draft_command(code: str) -> dict[str, Any]:
+    """Start a draft of a programme from the rules in force, to be edited on the screens."""
+    session = db.session()
+    revision = draft(session, system_actor(session), clock(), code)
+    session.commit()
+    return {"programme": code, "revision": revision.number, "state": revision.state}
+
+
 @programme.command("dump")
 @click.argument("code")
 @verb
 def dump_command(code: str) -> dict[str, Any]:
-    """Print the newest revision of a programme as a pack."""
+    """Print the newest revision of a programme, or CODE@NUMBER, as a pack."""
     return {"text": dump_pack(db.session(), code)}
 
 
@@ -91,10 +101,31 @@ def dump_command(code: str) -> dict[str, Any]:
 @click.argument("new")
 @verb
 def diff_command(old: str, new: str) -> dict[str, Any]:
-    """What changed from one programme to another."""
+    """What changed from OLD to NEW: each a CODE, a CODE@NUMBER or a file."""
+    return {"differences": differences(_document(old), _document(new))}
+
+
+def _told(path: Path, flaws: list[Flaw]) -> list[dict[str, Any]]:
+    return [
+        {
+            "file": str(path),
+            "line": flaw.line,
+            "path": flaw.path,
+            "message": told(flaw.message, flaw.params),
+        }
+        for flaw in flaws
+    ]
+
+
+def _document(name: str) -> dict[str, Any]:
     session = db.session()
-    documents = [document_of(newest_revision(session, code)) for code in (old, new)]
-    return {"differences": differences(*documents)}
+    path = Path(name)
+    if not path.is_file():
+        return document_of(revision_named(session, name))
+    pack, flaws = checked(session, path)
+    if flaws:
+        raise BadPack(path, flaws)
+    return completed(pack.document)
 
 
 commands = [programme]

@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-import json
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
-from functools import cache
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
-from jsonschema import Draft202012Validator
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.constructor import DuplicateKeyError
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.events import AliasEvent, ScalarEvent
 
 from models.base import N_
 from portal.policy.check import Path as Place
+from portal.policy.pack_schema import schema_problems
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+_LARGEST = 1_000_000  # bytes; a long programme takes thirty thousand
 
 
 @dataclass(frozen=True)
@@ -49,17 +50,12 @@ class PackFile:
 
 def read(path: Path) -> tuple[PackFile, list[Flaw]]:
     """Read *path*; gives the pack and what the YAML and the schema find wrong with it."""
-    yaml = YAML(typ="rt")
-    try:
-        marks = yaml.load(path.read_text(encoding="utf-8"))
-    except DuplicateKeyError as error:
-        return PackFile({}, None), [_marked(error, N_("a key stands twice here"))]
-    except (YAMLError, UnicodeDecodeError, ValueError) as error:
-        return PackFile({}, None), [_marked(error, N_("this is not valid YAML"))]
-    if not isinstance(marks, CommentedMap):
-        return PackFile({}, None), [Flaw(1, "", N_("a pack is a mapping of keys"))]
-    pack = PackFile(_plain(marks), marks)
-    return pack, list(_schema_flaws(pack))
+    marks, flaw = _load(path)
+    if flaw is not None:
+        return PackFile({}, None), [flaw]
+    pack = PackFile(plain(marks), marks)
+    found = schema_problems(pack.document)
+    return pack, [pack.flaw(item.path, item.message, item.params) for item in found]
 
 
 def write(document: dict[str, Any]) -> str:
@@ -73,20 +69,61 @@ def write(document: dict[str, Any]) -> str:
     return stream.getvalue()
 
 
-def _plain(value: Any) -> Any:
-    """Plain JSON values: dates as ISO text, no YAML types."""
+def plain(value: Any) -> Any:
+    """Plain JSON values: dates as ISO text, no YAML types, no number that is none."""
     if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     if isinstance(value, date):
         return value.isoformat()[:10]
     if isinstance(value, bool) or value is None:
         return value
-    for kind in (int, float, str):
-        if isinstance(value, kind):
-            return kind(value)
-    return str(value)
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else str(value)
+    return int(value) if isinstance(value, int) else str(value)
+
+
+def _load(path: Path) -> tuple[Any, Flaw | None]:
+    """The YAML with its marks, or why there is none."""
+    try:
+        text = path.read_bytes()[: _LARGEST + 1].decode()
+        if len(text) > _LARGEST:
+            return None, Flaw(1, "", N_("this file is too large for a pack"))
+        flaw = next(_unreadable(text), None)
+        marks = None if flaw else YAML().load(text)
+    except DuplicateKeyError as error:
+        return None, _marked(error, N_("a key stands twice here"))
+    except UnicodeDecodeError:
+        return None, Flaw(1, "", N_("this is not UTF-8 text"))
+    except (YAMLError, ValueError, RecursionError) as error:
+        return None, _marked(error, N_("this is not valid YAML"))
+    if flaw is None and not isinstance(marks, CommentedMap):
+        flaw = Flaw(1, "", N_("a pack is a mapping of keys"))
+    return marks, flaw
+
+
+def _unreadable(source: str) -> Iterator[Flaw]:
+    """What YAML allows and a pack does not."""
+    for event in YAML().parse(source):
+        line = event.start_mark.line + 1
+        if isinstance(event, AliasEvent):
+            yield Flaw(line, "", N_("write this out: packs have no aliases"))
+        text = event.value if isinstance(event, ScalarEvent) else ""
+        if _DAY.fullmatch(text) and _day(text) is None:
+            yield Flaw(line, "", N_("there is no such day"))
+
+
+def _day(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None
+
+
+def _marked(error: Exception, message: str) -> Flaw:
+    mark = getattr(error, "problem_mark", None) if isinstance(error, MarkedYAMLError) else None
+    return Flaw(mark.line + 1 if mark else 1, "", message)
 
 
 def _dated(value: Any) -> Any:
@@ -95,46 +132,8 @@ def _dated(value: Any) -> Any:
     if isinstance(value, list):
         return [_dated(item) for item in value]
     if isinstance(value, str) and _DAY.fullmatch(value):
-        return date.fromisoformat(value)
+        return _day(value) or value
     return value
-
-
-@cache
-def _validator() -> Draft202012Validator:
-    schema = json.loads(Path(__file__).with_name("pack.schema.json").read_text(encoding="utf-8"))
-    return Draft202012Validator(schema)
-
-
-def _schema_flaws(pack: PackFile) -> Iterator[Flaw]:
-    for error in _validator().iter_errors(pack.document):
-        path: Place = tuple(error.absolute_path)
-        yield pack.flaw(path, N_("%(detail)s"), {"detail": error.message[:200]})
-    yield from _impossible_days(pack)
-
-
-def _impossible_days(pack: PackFile) -> Iterator[Flaw]:
-    places: list[tuple[Place, Any]] = [(("notice", "issued"), pack.document.get("notice"))]
-    windows = pack.document.get("windows")
-    if isinstance(windows, list):
-        places += [(("windows", n, "opens"), row) for n, row in enumerate(windows)]
-        places += [(("windows", n, "closes"), row) for n, row in enumerate(windows)]
-    for path, row in places:
-        text = row.get(path[-1]) if isinstance(row, dict) else None
-        if isinstance(text, str) and _DAY.fullmatch(text) and not _exists(text):
-            yield pack.flaw(path, N_("there is no such day"))
-
-
-def _exists(text: str) -> bool:
-    try:
-        date.fromisoformat(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _marked(error: Exception, message: str) -> Flaw:
-    mark = getattr(error, "problem_mark", None) if isinstance(error, MarkedYAMLError) else None
-    return Flaw(mark.line + 1 if mark else 1, "", message)
 
 
 def _line(marks: Any, path: Place) -> int:

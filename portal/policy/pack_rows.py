@@ -5,7 +5,7 @@ Both directions read these tables, so that loading and dumping lose nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -17,6 +17,7 @@ from models.programme import (
     Condition,
     FormField,
     OrderKey,
+    Programme,
     Revision,
     Stage,
     Window,
@@ -49,6 +50,9 @@ class Cell:
 def _day(key: str, attribute: str) -> Cell:
     return Cell(key, attribute, None, date.fromisoformat, date.isoformat)
 
+
+OWN = ("title", "family", "year", "subject", "number_prefix")
+"""Keys of a pack that are attributes of its programme."""
 
 _KEY, _CLAUSE = Cell("key", "key"), Cell("clause", "clause", "")
 _WHEN = Cell("when", "when", [])
@@ -152,21 +156,30 @@ def fill(revision: Revision, document: dict[str, Any]) -> None:
     revision.choose = document.get("tiers", {}).get("choose", "first")
     revision.closing_words = document.get("closing_words", {})
     revision.texts = document.get("texts", {})
-    for section, (table, cells) in SECTIONS.items():
-        rows = [_read(table, cells, place, row) for place, row in _rows(document, section)]
-        setattr(revision, section, rows)
+    for section, rows in rows_of(document).items():
+        table, cells = SECTIONS[section]
+        setattr(revision, section, [_read(table, cells, n, row) for n, row in enumerate(rows, 1)])
 
 
 def document_of(revision: Revision) -> dict[str, Any]:
     """The document (plain JSON values) that *revision* and its programme and notice are."""
-    programme, notice = revision.programme, revision.programme.notice
-    document: dict[str, Any] = {
+    return about(revision.programme) | rules(revision)
+
+
+def completed(document: dict[str, Any]) -> dict[str, Any]:
+    """*document* as ``document_of`` would say it once loaded, defaults left out."""
+    revision = Revision(number=0)
+    fill(revision, document)
+    shared = {name: document[name] for name in ("programme", *OWN)}
+    return shared | {"notice": _short(document["notice"])} | rules(revision)
+
+
+def about(programme: Programme) -> dict[str, Any]:
+    """What a pack says of the programme itself and its notice, which revisions share."""
+    notice = programme.notice
+    return {
         "programme": programme.code,
-        "title": programme.title,
-        "family": programme.family,
-        "year": programme.year,
-        "subject": programme.subject,
-        "number_prefix": programme.number_prefix,
+        **{name: getattr(programme, name) for name in OWN},
         "notice": _short(
             {
                 "key": notice.key,
@@ -178,19 +191,28 @@ def document_of(revision: Revision) -> dict[str, Any]:
                 "clauses": [_short({"key": c.key, "says": c.says}) for c in notice.clauses],
             }
         ),
+    }
+
+
+def rules(revision: Revision) -> dict[str, Any]:
+    """What a pack says of one revision: everything else."""
+    document: dict[str, Any] = {
         "pays_for": revision.pays_for,
-        "texts": revision.texts,
-        "closing_words": revision.closing_words,
+        "texts": dict(revision.texts),
+        "closing_words": dict(revision.closing_words),
     }
     for section, (_table, cells) in SECTIONS.items():
-        rows = [_written(cells, row) for row in getattr(revision, section)]
-        document[section] = {"choose": revision.choose, "rows": rows} if section == "tiers" else rows
+        rows: Any = [_written(cells, row) for row in getattr(revision, section)]
+        document[section] = (
+            {"choose": revision.choose, "rows": rows} if section == "tiers" else rows
+        )
     return {key: value for key, value in document.items() if value not in ({}, [])}
 
 
-def _rows(document: dict[str, Any], section: str) -> Iterable[tuple[int, dict[str, Any]]]:
-    found = document.get(section, [])
-    return enumerate(found.get("rows", []) if isinstance(found, dict) else found, 1)
+def rows_of(document: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
+    """Section → its rows as written, in the order of ``SECTIONS``."""
+    found = {section: document.get(section, []) for section in SECTIONS}
+    return {key: rows["rows"] if isinstance(rows, dict) else rows for key, rows in found.items()}
 
 
 def _read(table: type[Any], cells: tuple[Cell, ...], place: int, row: dict[str, Any]) -> Any:

@@ -1,40 +1,46 @@
-"""Programmes as files: checked, loaded as drafts, published, dumped, compared."""
+"""Programmes as files: loaded as drafts, published, dumped."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
-from models.base import N_, Refusal
-from models.catalogue import Catalogue
+from models.application import Application
+from models.base import N_, Because, Refusal
 from models.notice import Clause, Notice
 from models.programme import CLOSED, DRAFT, PUBLISHED, Programme, Revision
 from portal.access import audit
 from portal.access.actor import Actor
-from portal.access.permissions import ROLES, require
+from portal.access.permissions import require
 from portal.clock import Clock
-from portal.policy.check import problems
 from portal.policy.judge import in_force
-from portal.policy.pack_files import Flaw, PackFile, read, write
-from portal.policy.pack_rows import SECTIONS, document_of, fill
-from portal.policy.terms import terms_in
+from portal.policy.pack_checks import checked, problems_of
+from portal.policy.pack_files import Flaw, write
+from portal.policy.pack_rows import OWN, SECTIONS, about, completed, document_of, fill, rules
+
+_FIXED = ("family", "subject", "number_prefix")
 
 
 class BadPack(Refusal):
-    """The file cannot be loaded; ``flaws`` names every reason."""
+    """The file cannot be loaded; ``flaws`` names every reason, the message the first."""
 
     message = N_("%(file)s, line %(line)s, %(path)s: %(reason)s")
 
     def __init__(self, file: Path, flaws: list[Flaw]) -> None:
         first = flaws[0]
-        reason = first.message % first.params if first.params else first.message
+        reason = Because(first.message, first.params)
         super().__init__(file=file.name, line=first.line, path=first.path, reason=reason)
         self.flaws = flaws
+
+
+class ProgrammeInUse(Refusal):
+    """What applications were numbered and claimed under stays as it is."""
+
+    message = N_("%(code)s has applications: its %(names)s cannot change.")
 
 
 class NotPublishable(Refusal):
@@ -55,79 +61,100 @@ class UnknownProgramme(Refusal):
     message = N_("There is no programme with the code %(code)s.")
 
 
+class UnknownRevision(Refusal):
+    """The programme has no revision of this number."""
+
+    message = N_("%(code)s has no revision %(number)s.")
+
+
 def check_pack(session: Session, path: Path) -> list[Flaw]:
     """Everything wrong with the file at *path*, with lines; nothing is written."""
-    return _checked(session, path)[1]
+    return checked(session, path)[1]
 
 
 def load_pack(session: Session, actor: Actor, clock: Clock, path: Path) -> Revision:
-    """Load *path* as a draft; the revision in force when it says the same. Raises ``BadPack``."""
+    """Load *path* as the programme's draft, replacing a draft that stands.
+
+    Gives the newest revision unchanged when it has these rules already. What a programme's
+    revisions share, its title and notice for example, changes at once. Raises ``BadPack`` or
+    ``ProgrammeInUse``.
+    """
     require(actor, "programme:write")
-    pack, flaws = _checked(session, path)
+    pack, flaws = checked(session, path)
     if flaws:
         raise BadPack(path, flaws)
-    programme = _programme(session, pack.document)
-    newest = session.scalar(
-        select(Revision)
-        .where(Revision.programme_id == programme.id)
-        .order_by(Revision.number.desc())
-        .limit(1)
-    )
-    if newest is not None and document_of(newest) == _completed(pack.document):
-        return newest
-    revision = _draft(session, programme, newest)
-    fill(revision, pack.document)
-    session.flush()
-    details = {"programme": programme.code, "revision": revision.number, "file": path.name}
-    audit.record(
-        session, actor, clock.now(), "programme:load", "revision", revision.id, details=details
-    )
+    programme, changed = _programme(session, pack.document)
+    revision = _newest(session, programme)
+    if revision is None or document_of(revision) != completed(pack.document):
+        revision = _draft(session, programme, revision)
+        fill(revision, pack.document)
+        session.flush()
+        changed.append("rules")
+    if changed:
+        details = {"revision": revision.number, "changed": changed, "file": path.name}
+        _record(session, actor, clock, "load", revision, details)
     return revision
+
+
+def draft(session: Session, actor: Actor, clock: Clock, code: str) -> Revision:
+    """The draft of the programme *code*: the one that stands, or a copy of the newest revision."""
+    require(actor, "programme:write")
+    newest = newest_revision(session, code)
+    if newest.state == DRAFT:
+        return newest
+    made = _draft(session, newest.programme, newest)
+    fill(made, rules(newest))
+    session.flush()
+    _record(session, actor, clock, "draft", made, {"revision": made.number})
+    return made
 
 
 def publish(session: Session, actor: Actor, clock: Clock, code: str) -> Revision:
     """Put the draft of *code* in force; the revision before it takes no more applications.
 
-    Publishing what is in force again does nothing. Raises ``NotPublishable``.
+    Publishing what is in force again does nothing. Raises ``NothingToPublish`` or
+    ``NotPublishable``.
     """
     require(actor, "programme:publish")
-    programme = programme_called(session, code)
-    current = in_force(session, programme)
-    draft = session.scalar(
-        select(Revision).where(Revision.programme_id == programme.id, Revision.state == DRAFT)
-    )
-    if draft is None and current is not None:
-        return current
-    if draft is None:
+    current = in_force(session, programme_called(session, code))
+    found = newest_revision(session, code)
+    if found is current:
+        return found
+    if found.state != DRAFT:
         raise NothingToPublish(code=code)
-    for problem in problems(draft, publishing=True):
-        reason = problem.message % problem.params if problem.params else problem.message
+    for problem in problems_of(session, found, publishing=True):
+        reason = Because(problem.message, problem.params)
         raise NotPublishable(path=".".join(map(str, problem.path)), reason=reason)
     if current is not None:
         current.state = CLOSED
-    draft.state, draft.published_at = PUBLISHED, clock.now()
+    found.state, found.published_at = PUBLISHED, clock.now()
     session.flush()
-    details = {"programme": code, "revision": draft.number}
-    audit.record(
-        session, actor, clock.now(), "programme:publish", "revision", draft.id, details=details
-    )
-    return draft
+    _record(session, actor, clock, "publish", found, {"revision": found.number})
+    return found
 
 
 def dump_pack(session: Session, code: str) -> str:
-    """The YAML of the newest revision of *code*."""
-    return write(document_of(newest_revision(session, code)))
+    """The YAML of the revision that *code* names (``revision_named``)."""
+    return write(document_of(revision_named(session, code)))
+
+
+def revision_named(session: Session, name: str) -> Revision:
+    """The newest revision of ``CODE``, or the one that ``CODE@NUMBER`` says.
+
+    Raises ``UnknownProgramme``, ``UnknownRevision`` or ``NothingToPublish``.
+    """
+    code, _, number = name.partition("@")
+    if not number:
+        return newest_revision(session, code)
+    for found in programme_called(session, code).revisions:
+        if str(found.number) == number:
+            return found
+    raise UnknownRevision(code=code, number=number)
 
 
 def newest_revision(session: Session, code: str) -> Revision:
     """The newest revision of the programme *code*, draft or not."""
-    programme = programme_called(session, code)
-    found = session.scalar(
-        select(Revision)
-        .where(Revision.programme_id == programme.id)
-        .order_by(Revision.number.desc())
-        .limit(1)
-    )
+    found = _newest(session, programme_called(session, code))
     if found is None:
         raise NothingToPublish(code=code)
     return found
@@ -141,103 +168,45 @@ def programme_called(session: Session, code: str) -> Programme:
     return found
 
 
-def differences(old: dict[str, Any], new: dict[str, Any]) -> list[dict[str, Any]]:
-    """What changed from one document to another: section, key, what, from, to."""
-    found = []
-    for name in ("title", "year", "pays_for", "texts", "closing_words"):
-        if old.get(name) != new.get(name):
-            found.append(_change(name, "", name, old.get(name), new.get(name)))
-    for section in SECTIONS:
-        found += list(_section_differences(section, _keyed(old, section), _keyed(new, section)))
-    return found
+def _newest(session: Session, programme: Programme) -> Revision | None:
+    return session.scalar(
+        select(Revision)
+        .where(Revision.programme_id == programme.id)
+        .order_by(Revision.number.desc())
+        .limit(1)
+    )
 
 
-def _section_differences(
-    section: str, old: dict[str, Any], new: dict[str, Any]
-) -> Iterator[dict[str, Any]]:
-    for key in [*old, *(key for key in new if key not in old)]:
-        if key not in new or key not in old:
-            yield _change(section, key, "row", old.get(key), new.get(key))
-            continue
-        for name in dict.fromkeys([*old[key], *new[key]]):
-            if old[key].get(name) != new[key].get(name):
-                yield _change(section, key, name, old[key].get(name), new[key].get(name))
-    if [key for key in old if key in new] != [key for key in new if key in old]:
-        yield _change(section, "", "order", list(old), list(new))
+def _record(
+    session: Session, actor: Actor, clock: Clock, verb: str, row: Revision, details: dict[str, Any]
+) -> None:
+    told = {"programme": row.programme.code} | details
+    audit.record(session, actor, clock.now(), f"programme:{verb}", "revision", row.id, details=told)
 
 
-def _change(section: str, key: str, what: str, old: Any, new: Any) -> dict[str, Any]:
-    return {"section": section, "key": key, "what": what, "from": old, "to": new}
-
-
-def _keyed(document: dict[str, Any], section: str) -> dict[str, Any]:
-    rows = document.get(section, [])
-    if isinstance(rows, dict):
-        rows = rows["rows"]
-    return {row["key"]: row for row in rows}
-
-
-def _checked(session: Session, path: Path) -> tuple[PackFile, list[Flaw]]:
-    pack, flaws = read(path)
-    if flaws:
-        return pack, flaws
-    revision = Revision(number=0)
-    fill(revision, pack.document)
-    for place, row in enumerate(revision.windows, 1):
-        row.id = place
-    flaws = [pack.flaw(found.path, found.message, found.params) for found in problems(revision)]
-    flaws += list(_repeated(pack))
-    flaws += list(_unknown_catalogues(session, pack, revision))
-    flaws += list(_unknown_roles(pack, revision))
-    return pack, flaws
-
-
-def _repeated(pack: PackFile) -> Iterator[Flaw]:
-    for section in SECTIONS:
-        rows = pack.document.get(section, [])
-        rows = rows["rows"] if isinstance(rows, dict) else rows
-        seen: set[str] = set()
-        for place, row in enumerate(rows):
-            if row["key"] in seen:
-                yield pack.flaw((section, place, "key"), N_("a key stands twice here"))
-            seen.add(row["key"])
-
-
-def _unknown_catalogues(session: Session, pack: PackFile, revision: Revision) -> Iterator[Flaw]:
-    known = set(session.scalars(select(Catalogue.key)))
-    message = N_("There is no catalogue called %(key)s.")
-    for place, field in enumerate(revision.fields):
-        if field.catalogue and field.catalogue not in known:
-            yield pack.flaw(("fields", place, "catalogue"), message, {"key": field.catalogue})
-    for place, row in enumerate(revision.conditions):
-        for term in [*row.when, *terms_in(row.require)]:
-            if len(term) == 3 and "in table" in term[1] and term[2] not in known:
-                yield pack.flaw(("conditions", place, "require"), message, {"key": term[2]})
-
-
-def _unknown_roles(pack: PackFile, revision: Revision) -> Iterator[Flaw]:
-    message = N_("there is no role called %(key)s")
-    for place, stage in enumerate(revision.stages):
-        if stage.acts not in ROLES:
-            yield pack.flaw(("stages", place, "acts"), message, {"key": stage.acts})
-    for place, channel in enumerate(revision.channels):
-        for role in channel.roles:
-            if role not in ROLES:
-                yield pack.flaw(("channels", place, "entered_by"), message, {"key": role})
-
-
-def _programme(session: Session, document: dict[str, Any]) -> Programme:
-    notice = _notice(session, document["notice"])
+def _programme(session: Session, document: dict[str, Any]) -> tuple[Programme, list[str]]:
+    """The programme as *document* has it, new or brought up to date, and what changed."""
     code = document["programme"]
     found = session.scalar(select(Programme).where(Programme.code == code))
+    before = about(found) if found else {}
+    if found is not None:
+        _refuse_renaming(session, found, document)
+    notice = _notice(session, document["notice"])
     if found is None:
         found = Programme(code=code, version=1)
-        session.add(found)
-    for name in ("title", "family", "year", "subject", "number_prefix"):
+    for name in OWN:
         setattr(found, name, document[name])
     found.notice = notice
+    session.add(found)
     session.flush()
-    return found
+    return found, [name for name, value in about(found).items() if before.get(name) != value]
+
+
+def _refuse_renaming(session: Session, programme: Programme, document: dict[str, Any]) -> None:
+    names = [name for name in _FIXED if getattr(programme, name) != document[name]]
+    used = exists().where(Application.programme_id == programme.id)
+    if names and session.scalar(select(used)):
+        raise ProgrammeInUse(code=programme.code, names=", ".join(names))
 
 
 def _notice(session: Session, facts: dict[str, Any]) -> Notice:
@@ -269,17 +238,3 @@ def _draft(session: Session, programme: Programme, newest: Revision | None) -> R
     found = Revision(programme=programme, number=number, state=DRAFT, version=1)
     session.add(found)
     return found
-
-
-def _completed(document: dict[str, Any]) -> dict[str, Any]:
-    """*document* as a dump would say it, defaults left out."""
-    revision = Revision(number=0)
-    fill(revision, document)
-    notice = Notice(
-        key="", title="", issuer="", document_number="", basis=[], issued_on=date(2000, 1, 1)
-    )
-    revision.programme = Programme(notice=notice)
-    own = ("programme", "title", "family", "year", "subject", "number_prefix", "notice")
-    return {name: document[name] for name in own} | {
-        name: value for name, value in document_of(revision).items() if name not in own
-    }

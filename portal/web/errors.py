@@ -32,7 +32,11 @@ def register(app: Flask) -> None:
 def words_of(refusal: Refusal) -> str:
     """What *refusal* says, in the language of the page or command."""
     text: str = _(refusal.message)
-    return text % refusal.params if refusal.params else text
+    params = {
+        name: words_of(value) if isinstance(value, Refusal) else value
+        for name, value in refusal.params.items()
+    }
+    return text % params if params else text
 
 
 def _csrf(_error: CSRFError) -> ResponseReturnValue:

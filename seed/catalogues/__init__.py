@@ -4,19 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ruamel.yaml import YAML
 from sqlalchemy.orm import Session
 
+from portal.access.accounts import system_actor
 from portal.clock import Clock
-from portal.policy.catalogues import load_catalogue
+from portal.policy.catalogue_files import load_catalogues
 
 HERE = Path(__file__).parent
 
 
-def load_all(session: Session, clock: Clock, folder: Path | None = None) -> list[str]:
-    """Load every CSV file of *folder* that its ``index.yaml`` describes; gives their keys."""
-    place = folder or HERE
-    index = YAML(typ="safe").load((place / "index.yaml").read_text(encoding="utf-8"))
-    for key, facts in index.items():
-        load_catalogue(session, clock, place / f"{key}.csv", facts)
-    return list(index)
+def load_all(session: Session, clock: Clock) -> list[str]:
+    """Load every catalogue of this folder; gives their keys."""
+    return load_catalogues(session, system_actor(session), clock, HERE)

@@ -1,0 +1,161 @@
+"""What a revision needs around it: catalogues, roles, channels and keys that its rows name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from models.application import STATES, Application
+from models.base import N_
+from models.catalogue import Catalogue
+from models.programme import Condition, Programme, Revision
+from portal.access.permissions import ROLES
+from portal.policy.check import Path as Place
+from portal.policy.check import Problem, problems
+from portal.policy.compile import NO_TIER
+from portal.policy.operators import OPERATORS, TABLE
+from portal.policy.pack_files import Flaw, PackFile, read
+from portal.policy.pack_rows import fill, rows_of
+from portal.policy.terms import BadTerm, terms_in
+
+
+def checked(session: Session, path: Path) -> tuple[PackFile, list[Flaw]]:
+    """The pack at *path* and everything wrong with it, with lines; nothing is written."""
+    pack, flaws = read(path)
+    if flaws:
+        return pack, flaws
+    revision = Revision(number=0)
+    fill(revision, pack.document)
+    for place, window in enumerate(revision.windows, 1):
+        window.id = place  # the compiler tells windows apart by id
+    found = [
+        *_repeated(pack.document),
+        *problems_of(session, revision),
+        *_taken(session, pack.document),
+    ]
+    return pack, [pack.flaw(item.path, item.message, item.params) for item in found]
+
+
+def problems_of(
+    session: Session, revision: Revision, *, publishing: bool = False
+) -> Iterator[Problem]:
+    """What ``check.problems`` finds, and names that nothing in the portal answers to."""
+    yield from problems(revision, publishing=publishing)
+    yield from _catalogues(session, revision)
+    yield from _channels(revision)
+    yield from _roles(revision)
+    yield from _states(revision)
+    yield from _findings(revision)
+
+
+def _repeated(document: dict[str, Any]) -> Iterator[Problem]:
+    places: dict[Place, Any] = {
+        ("tiers", "rows") if section == "tiers" else (section,): rows
+        for section, rows in rows_of(document).items()
+    }
+    places[("notice", "clauses")] = document["notice"].get("clauses", [])
+    for path, rows in places.items():
+        keys = [row["key"] for row in rows]
+        for place, key in enumerate(keys):
+            if key in keys[:place]:
+                yield Problem((*path, place, "key"), N_("a key stands twice here"))
+
+
+def _catalogues(session: Session, revision: Revision) -> Iterator[Problem]:
+    known = set(session.scalars(select(Catalogue.key)))
+    for path, key in _named_catalogues(revision):
+        if key not in known:
+            yield Problem(path, N_("There is no catalogue called %(key)s."), {"key": key})
+
+
+def _named_catalogues(revision: Revision) -> Iterator[tuple[Place, str]]:
+    for place, field in enumerate(revision.fields):
+        if field.catalogue:
+            yield ("fields", place, "catalogue"), field.catalogue
+    for path, terms in _terms(revision):
+        for term in terms:
+            operator = OPERATORS.get(term[1]) if len(term) == 3 else None
+            if operator is not None and operator.takes == TABLE:
+                yield path, term[2]
+
+
+def _terms(revision: Revision) -> Iterator[tuple[Place, Iterable[Any]]]:
+    for place, condition in enumerate(revision.conditions):
+        yield ("conditions", place, "when"), condition.when
+        yield ("conditions", place, "require"), _asked(condition)
+    for place, tier in enumerate(revision.tiers):
+        yield ("tiers", "rows", place, "when"), tier.when
+    for place, bound in enumerate(revision.bounds):
+        yield ("bounds", place, "when"), bound.when
+
+
+def _asked(condition: Condition) -> Iterator[Any]:
+    """The terms of a ``require``; of one that is no group, ``check`` speaks."""
+    try:
+        yield from terms_in(condition.require)
+    except BadTerm:
+        return
+
+
+def _channels(revision: Revision) -> Iterator[Problem]:
+    known = {channel.key for channel in revision.channels}
+    rows: dict[str, list[Any]] = {"windows": revision.windows, "stages": revision.stages}
+    for section, named in rows.items():
+        for place, row in enumerate(named):
+            for key in row.channels:
+                if key not in known:
+                    message = N_("there is no channel called %(key)s")
+                    yield Problem((section, place, "channels"), message, {"key": key})
+
+
+def _roles(revision: Revision) -> Iterator[Problem]:
+    message = N_("there is no role called %(key)s; known are %(known)s")
+    known = ", ".join(ROLES)
+    for place, stage in enumerate(revision.stages):
+        if stage.acts not in ROLES:
+            yield Problem(("stages", place, "acts"), message, {"key": stage.acts, "known": known})
+    for place, channel in enumerate(revision.channels):
+        for key in channel.roles:
+            if key not in ROLES:
+                path: Place = ("channels", place, "entered_by")
+                yield Problem(path, message, {"key": key, "known": known})
+
+
+def _states(revision: Revision) -> Iterator[Problem]:
+    for key in revision.closing_words:
+        if key not in STATES:
+            message = N_("must be one of %(values)s")
+            yield Problem(("closing_words", key), message, {"values": ", ".join(STATES)})
+
+
+def _findings(revision: Revision) -> Iterator[Problem]:
+    """Conditions and bounds share their keys: a case lists what it misses in one column."""
+    conditions = [row.key for row in revision.conditions]
+    bounds = [row.key for row in revision.bounds]
+    message = N_("this key is taken: conditions and bounds share theirs")
+    for section, keys, taken in (
+        ("conditions", conditions, [NO_TIER]),
+        ("bounds", bounds, [NO_TIER, *conditions]),
+    ):
+        for place, key in enumerate(keys):
+            if key in taken:
+                yield Problem((section, place, "key"), message)
+    if len(",".join(["", NO_TIER, *conditions, *bounds, ""])) > Application.missed.type.length:
+        yield Problem(("conditions",), N_("have keys that are too long together"))
+
+
+def _taken(session: Session, document: dict[str, Any]) -> Iterator[Problem]:
+    """A number prefix belongs to one programme."""
+    holder = session.scalar(
+        select(Programme.code).where(
+            Programme.number_prefix == document["number_prefix"],
+            Programme.code != document["programme"],
+        )
+    )
+    if holder is not None:
+        message = N_("is the prefix of the programme %(key)s")
+        yield Problem(("number_prefix",), message, {"key": holder})
