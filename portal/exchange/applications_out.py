@@ -1,8 +1,9 @@
-"""Applications to a sheet, streamed: the form's columns, then where each case stands."""
+"""Applications to a sheet, streamed: where each case stands, then the form's columns."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from operator import attrgetter
 from pathlib import Path
 from typing import IO, Any
 
@@ -14,7 +15,7 @@ from models.application import VERDICTS, Application
 from models.base import N_, Refusal
 from models.certificate import SkillCertificate
 from models.organization import Organization
-from models.programme import FormField
+from models.programme import FormField, Programme
 from portal.access import audit
 from portal.access.actor import Actor
 from portal.access.permissions import require
@@ -73,11 +74,21 @@ def write_applications(
     """The sheet alone, without its audit entry: the cases of each of *parts* in turn."""
     require(actor, "application:export")
     book = StageBook(session)
-    cells = _cells(_fields(session, parts[0], actor), book, told, in_full)
+    cells = _cells(_fields(session, parts, actor), book, told, in_full)
     columns = [column for column, _cell in cells]
     makers = [cell for _column, cell in cells]
-    rows = ([make(row) for make in makers] for row in _stream(session, actor, parts, progress))
-    return write_sheet(target, told(N_("Applications"), {}), columns, rows)
+    fen = 0
+
+    def rows() -> Iterator[list[Any]]:
+        nonlocal fen
+        for row in _stream(session, actor, parts, progress):
+            fen += row.amount_fen
+            yield [make(row) for make in makers]
+
+    def feet() -> Iterator[list[Any]]:
+        yield [told(N_("Total"), {}), *[fen if it.kind == "fen" else "" for it in columns[1:]]]
+
+    return write_sheet(target, told(N_("Applications"), {}), columns, rows(), feet=feet())
 
 
 def note_export(
@@ -108,6 +119,7 @@ def _statement() -> Select[Any]:
     return (
         select(
             Application.number,
+            Programme.title.label("programme"),
             Application.state,
             Application.stage_key,
             Application.revision_id,
@@ -137,6 +149,7 @@ def _statement() -> Select[Any]:
             SkillCertificate.previous_level,
             SkillCertificate.previous_issued_on,
         )
+        .join(Programme, Programme.id == Application.programme_id)
         .join(Applicant, Applicant.id == Application.applicant_id)
         .join(Organization, Organization.id == Application.organization_id)
         .outerjoin(District, District.id == Application.district_id)
@@ -145,42 +158,61 @@ def _statement() -> Select[Any]:
 
 
 def _fields(
-    session: Session, where: Sequence[ColumnElement[bool]], actor: Actor
+    session: Session, parts: Sequence[Sequence[ColumnElement[bool]]], actor: Actor
 ) -> list[FormField]:
-    """The form fields of the revisions among the cases, in the paper's order, survey left out."""
-    used = select(Application.revision_id).where(visible(Application, actor), *where).distinct()
+    """The form fields of the revisions among the cases, in the paper's order, survey left out.
+
+    The newest revision leads; what only older ones ask follows.
+    """
+    used: set[int] = set()
+    for where in parts:
+        found = select(Application.revision_id).where(visible(Application, actor), *where)
+        used |= set(session.scalars(found.distinct()))
     rows = session.scalars(
         select(FormField)
         .where(FormField.revision_id.in_(used), FormField.purpose != "survey")
         .order_by(FormField.revision_id.desc(), FormField.position)
     )
-    return list({row.key: row for row in reversed(list(rows))}.values())[::-1]
+    newest: dict[str, FormField] = {}
+    for row in rows:
+        newest.setdefault(row.key, row)
+    return list(newest.values())
 
 
 def _cells(
     fields: Sequence[FormField], book: StageBook, told: Told, in_full: bool
 ) -> list[tuple[SheetColumn, Cell]]:
-    verdicts = {key: told(word, {}) for key, word in VERDICTS.items()}
-    head: list[tuple[SheetColumn, Cell]] = [
-        (SheetColumn(told(N_("Application number"), {}), 14), lambda row: row.number)
-    ]
-    standing: list[tuple[SheetColumn, Cell]] = [
-        (
-            SheetColumn(told(N_("Status"), {}), 12),
-            lambda row: book.label(row.revision_id, row.state, row.stage_key),
-        ),
-        (
-            SheetColumn(told(N_("Verdict"), {}), 10),
-            lambda row: verdicts.get(row.verdict, ""),
-        ),
-        (SheetColumn(told(N_("Award tier"), {}), 10), lambda row: row.tier_key),
-        (SheetColumn(told(N_("Amount (yuan)"), {}), 12, "fen"), lambda row: row.amount_fen),
-    ]
     paper = [
         (SheetColumn(row.label, 16), _worded(row, _reader(row.key, in_full), told))
         for row in fields
     ]
-    return [*head, *paper, *standing]
+    if any(row.key == "application.received_on" for row in fields):
+        return [*_standing(book, told), *paper]
+    submitted = SheetColumn(told(N_("Submitted on"), {}), 12), _COLUMNS["application.received_on"]
+    return [*_standing(book, told), *paper, submitted]
+
+
+def _standing(book: StageBook, told: Told) -> list[tuple[SheetColumn, Cell]]:
+    """What the case is called, of which programme it is and where it stands."""
+    verdicts = {key: told(word, {}) for key, word in VERDICTS.items()}
+
+    def column(word: str, width: int, kind: str = "text") -> SheetColumn:
+        return SheetColumn(told(word, {}), width, kind)
+
+    return [
+        (column(N_("Application number"), 16), attrgetter("number")),
+        (column(N_("Programme"), 24), attrgetter("programme")),
+        (
+            column(N_("Status"), 14),
+            lambda row: book.label(row.revision_id, row.state, row.stage_key),
+        ),
+        (column(N_("Verdict"), 12), lambda row: verdicts.get(row.verdict, "")),
+        (
+            column(N_("Award tier"), 12),
+            lambda row: book.tier_title(row.revision_id, row.tier_key),
+        ),
+        (column(N_("Amount (yuan)"), 14, "fen"), attrgetter("amount_fen")),
+    ]
 
 
 def _worded(field: FormField, read: Cell, told: Told) -> Cell:
@@ -203,8 +235,7 @@ def _reader(key: str, in_full: bool) -> Cell:
     if key in _SEALED:
         return _identifier(key, in_full)
     if key in _COLUMNS:
-        name = _COLUMNS[key]
-        return lambda row: getattr(row, name)
+        return _COLUMNS[key]
     if key.startswith("field."):
         own = key.removeprefix("field.")
         return lambda row: row.fields.get(own)
@@ -230,19 +261,19 @@ _SEALED: dict[str, tuple[Any, str, str, Callable[[str], str], str]] = {
     "payee.card": (Application.account, "case_key", "account_sealed", mask_card, "card"),
     "payee.account": (Application.account, "case_key", "account_sealed", mask_card, "bank"),
 }
-_COLUMNS = {
-    "organization.district": "district",
-    "organization.unit": "unit",
-    "application.received_on": "submitted_on",
-    "applicant.name": "name",
-    "applicant.sex": "sex",
-    "applicant.union_member": "is_union_member",
-    "certificate.occupation": "occupation",
-    "certificate.level": "level",
-    "certificate.issuer": "issuer",
-    "certificate.issued_on": "issued_on",
-    "certificate.number": "certificate",
-    "certificate.previous_level": "previous_level",
-    "certificate.previous_issued_on": "previous_issued_on",
-    "payee.bank": "bank_name",
+_COLUMNS: dict[str, Cell] = {
+    "organization.district": attrgetter("district"),
+    "organization.unit": attrgetter("unit"),
+    "application.received_on": attrgetter("submitted_on"),
+    "applicant.name": attrgetter("name"),
+    "applicant.sex": attrgetter("sex"),
+    "applicant.union_member": attrgetter("is_union_member"),
+    "certificate.occupation": attrgetter("occupation"),
+    "certificate.level": attrgetter("level"),
+    "certificate.issuer": attrgetter("issuer"),
+    "certificate.issued_on": attrgetter("issued_on"),
+    "certificate.number": attrgetter("certificate"),
+    "certificate.previous_level": attrgetter("previous_level"),
+    "certificate.previous_issued_on": attrgetter("previous_issued_on"),
+    "payee.bank": attrgetter("bank_name"),
 }

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import IO, Any
 from urllib.parse import quote
 
@@ -14,9 +16,12 @@ from xlsxwriter.format import Format
 from xlsxwriter.utility import xl_range
 from xlsxwriter.worksheet import Worksheet
 
+from models.base import N_, Refusal
+
 MIME = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 LONGEST_TEXT = 32_767
 """Characters that a cell holds; a program drops what is longer."""
+MOST_ROWS = 1_048_000
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 _OPTIONS = {
     "constant_memory": True,
@@ -24,6 +29,12 @@ _OPTIONS = {
     "strings_to_urls": False,
     "strings_to_numbers": False,
 }
+
+
+class TooManyRows(Refusal):
+    """More rows than a sheet holds."""
+
+    message = N_("A sheet holds at most %(most)s rows. Please choose fewer.")
 
 
 @dataclass(frozen=True)
@@ -45,42 +56,44 @@ def write_sheet(
     columns: Sequence[SheetColumn],
     rows: Iterable[Sequence[Any]],
     *,
-    total: str = "",
+    feet: Iterable[Sequence[Any]] = (),
 ) -> int:
     """Write one sheet to *target* in constant memory; gives the number of *rows*.
 
-    With *total*, that word and the sum of every ``fen`` column stand below the rows.
+    Raises ``TooManyRows``.
+
+    *feet* are totals: read after the rows, they stand below them and outside the filter.
     """
-    book = new_book(target)
-    sheet = book.add_worksheet(sheet_title(title))
-    looks = {"fen": book.add_format({"num_format": "#,##0.00"}), "text": text_format(book)}
-    fen = [column.kind == "fen" for column in columns]
-    for place, column in enumerate(columns):
-        sheet.set_column(place, place, column.width, looks[column.kind])
-    write_heading(sheet, [column.heading for column in columns], heading_format(book))
-    sums = [0] * len(columns)
-    count = 0
-    for count, row in enumerate(rows, 1):
-        for place, value in enumerate(row):
-            if value is None or value == "":
-                continue
-            if fen[place]:
-                sums[place] += value
-                sheet.write_number(count, place, value / 100)
-            else:
-                sheet.write_string(count, place, clean(value))
-    last = max(len(columns) - 1, 0)
-    sheet.ignore_errors({"number_stored_as_text": xl_range(0, 0, count, last)})
-    sheet.autofilter(0, 0, count, last)
-    if total:
-        _write_total(book, sheet, count + 1, total, sums, fen)
-    book.close()
+    with new_book(target) as book:
+        sheet = book.add_worksheet(sheet_title(title))
+        looks = {"fen": _money_format(book), "text": text_format(book)}
+        fen = [column.kind == "fen" for column in columns]
+        for place, column in enumerate(columns):
+            sheet.set_column(place, place, column.width, looks[column.kind])
+        write_heading(sheet, [column.heading for column in columns], heading_format(book))
+        count = 0
+        for count, row in enumerate(rows, 1):
+            if count > MOST_ROWS:
+                raise TooManyRows(most=MOST_ROWS)
+            _write_row(sheet, count, row, fen)
+        last = max(len(columns) - 1, 0)
+        sheet.ignore_errors({"number_stored_as_text": xl_range(0, 0, count, last)})
+        sheet.autofilter(0, 0, count, last)
+        for number, row in enumerate(feet, count + 1):
+            _write_row(sheet, number, row, fen, _money_format(book, bold=True))
     return count
 
 
-def new_book(target: Path | IO[bytes]) -> Workbook:
-    """A workbook that keeps one row in memory and takes text for text."""
-    return Workbook(target, _OPTIONS)
+@contextmanager
+def new_book(target: Path | IO[bytes]) -> Iterator[Workbook]:
+    """A workbook that keeps one row in memory and takes text for text.
+
+    It reaches *target* only whole, and leaves no part of itself behind when the work breaks off.
+    """
+    with TemporaryDirectory(prefix="sheet-") as folder:
+        book = Workbook(target, _OPTIONS | {"tmpdir": folder})
+        yield book
+        book.close()
 
 
 def heading_format(book: Workbook, colour: str = "#EEF1F5") -> Format:
@@ -119,11 +132,17 @@ def sheet_title(title: str) -> str:
     return re.sub(r"[\x00-\x1f\[\]:*?/\\']", " ", title)[:31].strip() or "Sheet1"
 
 
-def _write_total(
-    book: Workbook, sheet: Worksheet, row: int, word: str, sums: Sequence[int], fen: Sequence[bool]
+def _write_row(
+    sheet: Worksheet, number: int, row: Sequence[Any], fen: Sequence[bool], look: Any = None
 ) -> None:
-    look = book.add_format({"bold": True, "top": 1, "num_format": "#,##0.00"})
-    sheet.write_string(row, 0, clean(word), look)
-    for place, value in enumerate(sums):
+    for place, value in enumerate(row):
+        if value is None or value == "":
+            continue
         if fen[place]:
-            sheet.write_number(row, place, value / 100, look)
+            sheet.write_number(number, place, value / 100, look)
+        else:
+            sheet.write_string(number, place, clean(value), look)
+
+
+def _money_format(book: Workbook, *, bold: bool = False) -> Format:
+    return book.add_format({"num_format": "#,##0.00", "bold": bold})

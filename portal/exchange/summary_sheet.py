@@ -1,4 +1,4 @@
-"""The 汇总表 of a programme (S15 三, R179): one row a case, the sum of each tier below."""
+"""The 汇总表 of a programme (S15 三, R179): a row a case by window and district, sums below."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterator
 from typing import IO, Any
 
 from sqlalchemy import func, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from models.applicant import Applicant
 from models.application import APPROVED, PAID, WAITING, Application
 from models.base import N_
 from models.certificate import SkillCertificate
 from models.organization import Organization
-from models.programme import Programme
+from models.programme import Programme, Window
 from portal.access.actor import Actor
 from portal.access.permissions import require
 from portal.access.scope import visible
@@ -21,69 +21,114 @@ from portal.exchange.sheet_writer import SheetColumn, write_sheet
 from portal.review.route import StageBook
 
 Told = Callable[[str, dict[str, Any]], str]
+District = aliased(Organization)
 COUNTED = (WAITING, APPROVED, PAID)
+PART = 2_000
+_COLUMNS = (
+    (N_("No."), 6),
+    (N_("Window"), 18),
+    (N_("District or bureau union"), 22),
+    (N_("Unit"), 30),
+    (N_("Application number"), 16),
+    (N_("Name"), 10),
+    (N_("Occupation"), 18),
+    (N_("Award tier"), 12),
+    (N_("Certificate number"), 26),
+    (N_("Status"), 14),
+    (N_("Amount (yuan)"), 14),
+)
 
 
 def write_summary(
     session: Session, actor: Actor, programme: Programme, target: IO[bytes], told: Told
 ) -> int:
-    """Write the summary of *programme* for *actor*'s subtree; gives the number of cases."""
+    """Write the summary of *programme* for *actor*'s subtree; gives the number of cases.
+
+    Counted is whoever waits for a decision or has got one in favour.
+    """
     require(actor, "application:export")
-    words = (
-        N_("No."), N_("District or bureau union"), N_("Unit"), N_("Name"), N_("Occupation"),
-        N_("Level"), N_("Certificate number"), N_("Status"), N_("Amount (yuan)"),
-    )  # fmt: skip
-    columns = [
-        SheetColumn(told(word, {}), 18, "fen" if word == words[-1] else "text") for word in words
-    ]
-    rows = [*_cases(session, actor, programme), *_totals(session, actor, programme, told)]
-    write_sheet(target, programme.title, columns, rows)
-    return len([row for row in rows if row[0]])
-
-
-def _cases(session: Session, actor: Actor, programme: Programme) -> Iterator[list[Any]]:
+    widths = [SheetColumn(told(word, {}), width) for word, width in _COLUMNS[:-1]]
+    word, width = _COLUMNS[-1]
     book = StageBook(session)
-    district = Organization.__table__.alias("district")
-    rows = session.execute(
+    columns = [*widths, SheetColumn(told(word, {}), width, "fen")]
+    rows = _cases(session, actor, programme, book)
+    feet = _totals(session, actor, programme, book, told)
+    return write_sheet(target, programme.title, columns, rows, feet=feet)
+
+
+def _cases(
+    session: Session, actor: Actor, programme: Programme, book: StageBook
+) -> Iterator[list[Any]]:
+    statement = (
         select(
-            district.c.name,
-            Organization.name,
+            Window.title.label("window"),
+            District.name.label("district"),
+            Organization.name.label("unit"),
+            Application.number,
             Applicant.name,
             SkillCertificate.occupation,
-            SkillCertificate.level,
-            SkillCertificate.number,
+            SkillCertificate.number.label("certificate"),
             Application.revision_id,
             Application.state,
             Application.stage_key,
+            Application.tier_key,
             Application.amount_fen,
         )
         .join(Applicant, Applicant.id == Application.applicant_id)
         .join(Organization, Organization.id == Application.organization_id)
-        .outerjoin(district, district.c.id == Application.district_id)
+        .outerjoin(Window, Window.id == Application.window_id)
+        .outerjoin(District, District.id == Application.district_id)
         .outerjoin(SkillCertificate, SkillCertificate.id == Application.certificate_id)
         .where(*_counted(actor, programme))
-        .order_by(Application.district_id, Application.id)
+        .order_by(Window.position, Application.district_id, Application.id)
     )
-    for number, row in enumerate(rows, 1):
-        *words, revision_id, state, stage_key, fen = row
-        yield [number, *words, book.label(revision_id, state, stage_key), fen]
+    rows = session.execute(statement, execution_options={"yield_per": PART})
+    for place, row in enumerate(rows, 1):
+        yield [
+            place,
+            row.window,
+            row.district,
+            row.unit,
+            row.number,
+            row.name,
+            row.occupation,
+            book.tier_title(row.revision_id, row.tier_key),
+            row.certificate,
+            book.label(row.revision_id, row.state, row.stage_key),
+            row.amount_fen,
+        ]
 
 
 def _totals(
-    session: Session, actor: Actor, programme: Programme, told: Told
+    session: Session, actor: Actor, programme: Programme, book: StageBook, told: Told
 ) -> Iterator[list[Any]]:
     """A row per tier with its count and sum, and one for all."""
     rows = session.execute(
-        select(Application.tier_key, func.count(), func.sum(Application.amount_fen))
+        select(
+            Application.revision_id,
+            Application.tier_key,
+            func.count(),
+            func.sum(Application.amount_fen),
+        )
         .where(*_counted(actor, programme))
-        .group_by(Application.tier_key)
-        .order_by(Application.tier_key)
-    ).all()
-    people = told(N_("People"), {})
-    for tier, count, fen in rows:
-        yield ["", "", "", "", "", tier, f"{people} {count}", "", int(fen)]
-    count, fen = sum(row[1] for row in rows), sum(int(row[2]) for row in rows)
-    yield ["", "", "", "", "", told(N_("Total"), {}), f"{people} {count}", "", fen]
+        .group_by(Application.revision_id, Application.tier_key)
+        .order_by(Application.revision_id, Application.tier_key)
+    )
+    tiers: dict[str, tuple[int, int]] = {}
+    for revision_id, tier_key, count, fen in rows:
+        title = book.tier_title(revision_id, tier_key) or told(N_("No tier"), {})
+        before = tiers.get(title, (0, 0))
+        tiers[title] = (before[0] + count, before[1] + int(fen))
+    everybody = tuple(map(sum, zip(*tiers.values(), strict=True))) or (0, 0)
+    subtotal, total = told(N_("Subtotal"), {}), told(N_("Total"), {})
+    for title, (count, fen) in tiers.items():
+        yield _total(subtotal, title, told(N_("%(count)s cases"), {"count": count}), fen)
+    count, fen = everybody
+    yield _total(total, "", told(N_("%(count)s cases"), {"count": count}), fen)
+
+
+def _total(word: str, tier: str, count: str, fen: int) -> list[Any]:
+    return [word, "", "", "", "", "", "", tier, count, "", fen]
 
 
 def _counted(actor: Actor, programme: Programme) -> list[Any]:

@@ -48,11 +48,10 @@ def write_template(session: Session, revision: Revision, target: IO[bytes], told
     """
     fields = [row for row in revision.fields if row.in_sheet]
     choices = [_choices(session, row, told) for row in fields]
-    book = new_book(target)
-    _write_form(book, revision.programme.title, fields, choices)
-    _write_hints(book, fields, told)
-    _write_choices(book, choices)
-    book.close()
+    with new_book(target) as book:
+        _write_form(book, revision.programme.title, fields, choices)
+        _write_hints(book, fields, told)
+        _write_choices(book, choices)
 
 
 def _write_form(

@@ -110,7 +110,7 @@ def _csv(path: Path, limits: Limits) -> list[list[str]]:
     if b"\0" in data:
         raise NotAWorkbook()
     text = _decoded(data)
-    rows = []
+    rows: list[list[str]] = []
     try:
         for row in csv.reader(StringIO(text)):
             if len(rows) == limits.rows or len(row) > limits.columns:

@@ -65,6 +65,11 @@ class StageBook:
             self._labels[key] = label_of(self._revisions[revision_id], state, stage_key)
         return self._labels[key]
 
+    def tier_title(self, revision_id: int, tier_key: str | None) -> str:
+        """The title of an award tier; empty without one."""
+        tiers = self._revisions[revision_id].tiers if tier_key else []
+        return next((row.title for row in tiers if row.key == tier_key), "")
+
     def title(self, stage_key: str) -> str:
         """The title of a stage, of the newest revision that has it."""
         for revision in reversed(list(self._revisions.values())):
