@@ -1,0 +1,68 @@
+"""``flask bench``: a data generator, and measurements beside the bare statements."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import click
+from flask import current_app
+from sqlalchemy import select, text
+
+from models.base import db
+from models.programme import Programme
+from portal.access.accounts import actor_named
+from portal.cli import clock, verb
+from portal.policy.packs import programme_called
+from seed import demo
+from seed.bench import measures
+from seed.bench.fill import fill
+
+
+@click.group("bench")
+def bench() -> None:
+    """Fill a database and measure on it."""
+
+
+@bench.command("generate")
+@click.option("--applications", type=int, required=True)
+@click.option("--programme", "code", help="The first programme by default.")
+@verb
+def generate_command(applications: int, code: str | None) -> dict[str, Any]:
+    """Write that many applications in every state, by the services, in sets."""
+    started, session = time.perf_counter(), db.session()
+    demo.load(session, clock(), applications=0)
+    session.commit()
+    programme = (
+        programme_called(session, code)
+        if code
+        else session.scalars(select(Programme).order_by(Programme.id).limit(1)).one()
+    )
+    author = actor_named(session, "centre2")
+    for done in fill(session, clock(), programme, author, applications):
+        click.echo(f"{done} of {applications}", err=True)
+    session.execute(text("ANALYZE"))
+    session.commit()
+    return {"applications": applications, "seconds": round(time.perf_counter() - started, 1)}
+
+
+@bench.command("run")
+@click.option("--runs", type=int, default=15, show_default=True)
+@click.option("--skip", default="", help="Of pages, bulk, export, judge: names, commas between.")
+@verb
+def run_command(runs: int, skip: str) -> dict[str, Any]:
+    """Measure on the database as it is; each row beside the bare statement of the same run."""
+    app, session, left = current_app._get_current_object(), db.session(), skip.split(",")  # type: ignore[attr-defined]
+    found = []
+    if "bulk" not in left:
+        found.append(measures.bulk(session, clock(), max(runs // 5, 1)))
+    if "judge" not in left:
+        found += measures.judging(session, 2)
+    if "export" not in left:
+        found.append(measures.export(session))
+    if "pages" not in left:
+        found += measures.pages(app, runs)
+    return {"database": db.engine.dialect.name, "measured": [row.told() for row in found]}
+
+
+commands = [bench]
