@@ -11,6 +11,7 @@ from sqlalchemy import select
 from werkzeug.datastructures import ImmutableMultiDict
 
 from admin_views.views import safe
+from models.applicant import Applicant
 from models.application import Application
 from models.base import Refusal, db
 from models.decision import PASS, REJECT, RETURN, DecisionBatch, Selection, SelectionItem
@@ -75,7 +76,14 @@ def outcome_page(view: Any, batch_id: int) -> Any:
     if batch is None or batch.selection_id is None:
         abort(404)
     rows = db.session.execute(
-        select(Application.id, Application.number, Application.amount_fen, SelectionItem.skipped)
+        select(
+            Application.id,
+            Application.number,
+            Application.amount_fen,
+            Applicant.name,
+            SelectionItem.skipped,
+        )
+        .join(Applicant, Applicant.id == Application.applicant_id)
         .join(SelectionItem, SelectionItem.application_id == Application.id)
         .where(SelectionItem.selection_id == batch.selection_id)
         .order_by(SelectionItem.skipped.is_(None), Application.id)
@@ -177,6 +185,7 @@ def _titles() -> dict[str, str]:
 def _row(row: Any) -> OutcomeRow:
     return OutcomeRow(
         label=row.number,
+        who=row.name,
         url=url_for("application.details_view", id=row.id),
         reason=_(REASONS[row.skipped]) if row.skipped else "",
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from typing import Any, ClassVar
 
 from flask import flash, redirect, request, url_for
@@ -25,12 +26,14 @@ from models.programme import Programme
 from models.types import Fen
 from portal.access.permissions import may
 from portal.access.scope import visible
+from portal.exchange.payment_sheet import write_payments
 from portal.funding.budget import set_budget
 from portal.funding.payout import make_batch, mark_paid, mark_transferred
 from portal.theme import cells
 from portal.theme.pages import Detail, Fact, Section
 from portal.theme.shapes import Action
 from portal.web.actor import clock, current_actor
+from portal.web.downloads import sheet_answer, told
 from portal.web.errors import words_of
 
 SHOWN = 200
@@ -141,8 +144,8 @@ class BatchView(PortalModelView):
     @property
     def permissions(self) -> dict[str, str]:
         """Making and moving batches is finance's."""
-        makes = dict.fromkeys(("create_view", "action_view", "move"), "payment:make")
-        return super().permissions | makes
+        makes = dict.fromkeys(("create_view", "action_view"), "payment:make")
+        return super().permissions | makes | {"move": "payment:export"}
 
     @property
     def can_create(self) -> bool:
@@ -219,9 +222,11 @@ class BatchView(PortalModelView):
 
     @expose("/move", methods=("GET", "POST"))
     def move(self) -> Any:
-        """Mark a batch as transferred or paid on a day."""
+        """Answer with the payment list, or mark a batch as transferred or paid on a day."""
         text = request.values.get("rowid", "").partition(":")[0]
         batch = self.get_one(text)
+        if request.form.get("action") == "sheet":
+            return _payment_list(batch)
         if request.method == "POST" and "on" not in request.form:
             return redirect(url_for(".move", rowid=batch.id))
         form = _day_form()(data={"on": clock().today()})
@@ -249,9 +254,19 @@ class BatchView(PortalModelView):
         )
 
     def _steps(self, batch: PaymentBatch) -> list[Action]:
-        if not may(current_actor(), "payment:make") or batch.state not in (MADE, TRANSFERRED):
-            return []
-        return [Action("move", _step_title(batch), icon="check", tone="main", direct=True)]
+        steps = []
+        if may(current_actor(), "payment:make") and batch.state in (MADE, TRANSFERRED):
+            steps.append(Action("move", _step_title(batch), icon="check", tone="main", direct=True))
+        if may(current_actor(), "payment:export"):
+            steps.append(Action("sheet", _("Payment list"), icon="table-export", direct=True))
+        return steps
+
+
+def _payment_list(batch: PaymentBatch) -> Any:
+    target = BytesIO()
+    write_payments(db.session(), current_actor(), clock(), batch, target, told)
+    db.session.commit()
+    return sheet_answer(target, f"{batch.number}.xlsx")
 
 
 def _step_title(batch: PaymentBatch) -> str:

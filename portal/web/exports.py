@@ -44,6 +44,7 @@ from portal.jobs import DONE, FAILED, job, start_job
 from portal.policy.packs import programme_called
 from portal.theme.pages import Outcome
 from portal.web.actor import clock, config, current_actor
+from portal.web.downloads import sheet_answer, told
 from portal.web.errors import words_of
 from portal.web.routes import needs
 
@@ -76,14 +77,14 @@ def start_export(where: Sequence[ColumnElement[bool]], back: str) -> Any:
         target = BytesIO()
         chosen = [Application.id.in_(ids)]
         export_applications(
-            session, actor, clock(), chosen, target, _told, with_identifiers=in_full, reason=reason
+            session, actor, clock(), chosen, target, told, with_identifiers=in_full, reason=reason
         )
     except Refusal as refusal:
         session.rollback()
         flash(words_of(refusal), "error")
         return redirect(back)
     session.commit()
-    return _download(target, f"{_('Applications')}-{clock().today()}.xlsx")
+    return sheet_answer(target, f"{_('Applications')}-{clock().today()}.xlsx")
 
 
 def _start(ids: Sequence[int], in_full: bool, reason: str) -> Response:
@@ -110,7 +111,7 @@ def export_job(
     path.parent.mkdir(parents=True, exist_ok=True)
     with force_locale(config().locale):
         count = write_applications(
-            session, actor, parts, path, _told, in_full=row.params["in_full"], progress=progress
+            session, actor, parts, path, told, in_full=row.params["in_full"], progress=progress
         )
     return {"rows": count}
 
@@ -162,8 +163,8 @@ def summary(code: str) -> Response:
     """The 汇总表 of a programme for the person's subtree."""
     programme = programme_called(db.session(), code)
     target = BytesIO()
-    write_summary(db.session(), current_actor(), programme, target, _told)
-    return _download(target, f"{programme.title}-{_('Summary')}.xlsx")
+    write_summary(db.session(), current_actor(), programme, target, told)
+    return sheet_answer(target, f"{programme.title}-{_('Summary')}.xlsx")
 
 
 def _own(key: str) -> Job:
@@ -175,15 +176,3 @@ def _own(key: str) -> Job:
 
 def _file(key: str) -> Path:
     return config().home / "exports" / f"{key}.xlsx"
-
-
-def _told(message: str, params: dict[str, Any]) -> str:
-    text: str = _(message)
-    return text % params if params else text
-
-
-def _download(target: BytesIO, name: str) -> Response:
-    target.seek(0)
-    answer = send_file(target, mimetype=MIME)
-    answer.headers["Content-Disposition"] = content_disposition(name)
-    return answer

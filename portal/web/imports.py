@@ -7,7 +7,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from flask import Blueprint, Flask, abort, redirect, render_template, request, send_file, url_for
+from flask import Blueprint, Flask, abort, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from sqlalchemy import func, select, update
 from werkzeug.datastructures import FileStorage
@@ -28,13 +28,13 @@ from portal.exchange.applications_in import (
     read_applications,
 )
 from portal.exchange.refused_sheet import reasons, write_refused
-from portal.exchange.sheet_writer import MIME, content_disposition
 from portal.exchange.template_sheet import write_template
 from portal.policy.judge import in_force
 from portal.policy.packs import programme_called
 from portal.theme.pages import ImportDone, Preview, SheetCell, SheetRow, Tile, Upload
 from portal.theme.shapes import Choice, Filter
 from portal.web.actor import clock, config, current_actor
+from portal.web.downloads import sheet_answer, told
 from portal.web.errors import words_of
 from portal.web.routes import needs
 
@@ -88,8 +88,8 @@ def template(code: str) -> Response:
     """The empty sheet of a programme."""
     revision, _channel = open_revision(db.session(), programme_called(db.session(), code), None)
     target = BytesIO()
-    write_template(db.session(), revision, target, _told)
-    return _download(target, f"{revision.programme.title}.xlsx")
+    write_template(db.session(), revision, target, told)
+    return sheet_answer(target, f"{revision.programme.title}.xlsx")
 
 
 @pages.get("/<key>")
@@ -135,8 +135,8 @@ def refused(key: str) -> Response:
         reading.refused = [row for row in reading.refused if row.row in entered]
     target = BytesIO()
     words = (_("Row"), _("Reason"))
-    write_refused(target, _("Refused rows"), reading.heading, reading.refused, words, _told)
-    return _download(target, f"{Path(found.file_name).stem}-{_('Refused rows')}.xlsx")
+    write_refused(target, _("Refused rows"), reading.heading, reading.refused, words, told)
+    return sheet_answer(target, f"{Path(found.file_name).stem}-{_('Refused rows')}.xlsx")
 
 
 def _store(file: FileStorage | None, code: str) -> SheetImport:
@@ -267,12 +267,12 @@ def _preview(found: SheetImport, reading: Reading) -> Preview:
 
 
 def _sheet_row(row: RefusedRow, heading: list[str], kinds: dict[str, str]) -> SheetRow:
-    errors = {item.label: _told(item.message, item.params) for item in row.problems}
+    errors = {item.label: told(item.message, item.params) for item in row.problems}
     cells = [
         SheetCell(_MASKS.get(kinds.get(name, ""), str)(text), errors.get(name, ""))
         for name, text in zip(heading, row.cells, strict=False)
     ]
-    return SheetRow(row.row, cells, reasons(row, _told))
+    return SheetRow(row.row, cells, reasons(row, told))
 
 
 def _done_page(found: SheetImport) -> str:
@@ -293,11 +293,6 @@ def _done_page(found: SheetImport) -> str:
     return render_template("portal/import_done.html", done=done)
 
 
-def _told(message: str, params: dict[str, Any]) -> str:
-    text: str = _(message)
-    return text % params if params else text
-
-
 def _path(key: str) -> Path:
     return config().home / "uploads" / f"{key}.sheet"
 
@@ -305,10 +300,3 @@ def _path(key: str) -> Path:
 def _digest(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _download(target: BytesIO, name: str) -> Response:
-    target.seek(0)
-    answer = send_file(target, mimetype=MIME)
-    answer.headers["Content-Disposition"] = content_disposition(name)
-    return answer

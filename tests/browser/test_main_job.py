@@ -141,13 +141,19 @@ def _pay(page: Page, screenshot: Shot) -> None:
     for _step in ("transferred", "paid"):
         page.goto("/payment/")
         page.locator("tbody a[data-drawer]").first.click()
-        page.locator("dialog[open] button[name=action], .jx-drawer button[name=action]").click()
+        page.locator("button[name=action][value=move]").last.click()
         page.locator("[name=on]").fill(DAY.isoformat())
         screenshot(page, f"batch-{_step}")
         page.locator(".jx-sticky .btn-primary").click()
         page.wait_for_url("**/payment/details/**")
     expect(page.locator("body")).to_contain_text("已发放")
     screenshot(page, "batch")
+    with page.expect_download() as download:
+        page.locator("button[name=action][value=sheet]").last.click()
+    rows = list(load_workbook(download.value.path()).active.iter_rows(values_only=True))
+    accounts = [row[rows[0].index("卡号或账号")] for row in rows[1:]]
+    assert len(accounts) >= 10
+    assert all(account.isdecimal() and len(account) >= 16 for account in accounts)
 
 
 def _export(page: Page, folder: Path) -> None:
