@@ -55,7 +55,7 @@ def record(
         "action": action,
         "entity": entity,
         "entity_id": entity_id,
-        "organization_id": organization_id or actor.organization_id,
+        "organization_id": organization_id or actor.organization_id or None,  # 0: no tree yet
         "outcome": outcome,
         "reason": reason,
         "address": actor.address,

@@ -65,7 +65,7 @@ def write(document: dict[str, Any]) -> str:
     yaml.width = 110
     yaml.indent(mapping=2, sequence=4, offset=2)
     stream = StringIO()
-    yaml.dump(_dated(document), stream)
+    yaml.dump(_styled(document), stream)
     return stream.getvalue()
 
 
@@ -126,11 +126,15 @@ def _marked(error: Exception, message: str) -> Flaw:
     return Flaw(mark.line + 1 if mark else 1, "", message)
 
 
-def _dated(value: Any) -> Any:
+def _styled(value: Any) -> Any:
+    """*value* for YAML: days as dates, terms and lists of words on one line."""
     if isinstance(value, dict):
-        return {key: _dated(item) for key, item in value.items()}
+        return {key: _styled(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_dated(item) for item in value]
+        items = CommentedSeq(_styled(item) for item in value)
+        if value and not isinstance(value[0], dict | list):
+            items.fa.set_flow_style()
+        return items
     if isinstance(value, str) and _DAY.fullmatch(value):
         return _day(value) or value
     return value
