@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date
+from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -150,7 +151,8 @@ def _pay(page: Page, screenshot: Shot) -> None:
     screenshot(page, "batch")
     with page.expect_download() as download:
         page.locator("button[name=action][value=sheet]").last.click()
-    rows = list(load_workbook(download.value.path()).active.iter_rows(values_only=True))
+    sheet = BytesIO(download.value.path().read_bytes())
+    rows = list(load_workbook(sheet).active.iter_rows(values_only=True))
     accounts = [row[rows[0].index("卡号或账号")] for row in rows[1:]]
     assert len(accounts) >= 10
     assert all(account.isdecimal() and len(account) >= 16 for account in accounts)
