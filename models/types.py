@@ -34,27 +34,26 @@ class Keyring:
     """
 
     def __init__(self) -> None:
-        self._keys: dict[str, bytes] = {}
+        self._ciphers: dict[str, AESGCM] = {}
         self._active = ""
         self._index_key = b""
 
     def configure(self, keys: Mapping[str, bytes], index_key: bytes) -> None:
         """Replace all keys; the first of *keys* becomes the one that seals."""
-        self._keys = dict(keys)
-        self._active = next(iter(self._keys))
+        self._ciphers = {key_id: AESGCM(key) for key_id, key in keys.items()}
+        self._active = next(iter(self._ciphers))
         self._index_key = index_key
 
     def seal(self, text: str, place: str) -> bytes:
         """Encrypt *text* for *place* (``table.column.row_key``): key id, NUL, nonce, ciphertext."""
         nonce = os.urandom(12)
-        cipher = AESGCM(self._keys[self._active])
-        sealed = cipher.encrypt(nonce, text.encode(), place.encode())
+        sealed = self._ciphers[self._active].encrypt(nonce, text.encode(), place.encode())
         return self._active.encode() + b"\0" + nonce + sealed
 
     def open(self, sealed: bytes, place: str) -> str:
         """Decrypt what ``seal`` gave; raises ``InvalidTag`` when it was changed or moved."""
         key_id, _, rest = bytes(sealed).partition(b"\0")
-        cipher = AESGCM(self._keys[key_id.decode()])
+        cipher = self._ciphers[key_id.decode()]
         return cipher.decrypt(rest[:12], rest[12:], place.encode()).decode()
 
     def index(self, text: str, kind: str) -> bytes:

@@ -216,17 +216,18 @@ def _standing(book: StageBook, told: Told) -> list[tuple[SheetColumn, Cell]]:
 
 
 def _worded(field: FormField, read: Cell, told: Told) -> Cell:
-    """A cell in the form's own words: choices by their label, yes and no, days as text."""
-    choices = dict(field.choices) or (
-        {key: told(word, {}) for key, word in SEXES.items()} if field.key.endswith(".sex") else {}
-    )
-    yes, no = told(N_("Yes"), {}), told(N_("No"), {})
+    """A cell in the form's own words: choices by their label, yes and no."""
+    words: dict[Any, str] = dict(field.choices)
+    if not words and field.key.endswith(".sex"):
+        words = {key: told(word, {}) for key, word in SEXES.items()}
+    if field.kind == "yes_no":
+        words = {True: told(N_("Yes"), {}), False: told(N_("No"), {})}
+    if not words:
+        return read
 
     def cell(row: Any) -> Any:
         value = read(row)
-        if value is True or value is False:
-            return yes if value else no
-        return choices.get(value, value) if choices else value
+        return words.get(value, value)
 
     return cell
 

@@ -27,7 +27,7 @@ def write_refused(
     columns = [SheetColumn(number, 8), SheetColumn(reason, 50)]
     columns += [SheetColumn(name, 16) for name in heading]
     rows = [[row.row, reasons(row, told), *row.cells] for row in refused]
-    write_sheet(target, title, columns, rows)
+    write_sheet(target, title, columns, rows, editable=True)
 
 
 def reasons(row: RefusedRow, told: Told) -> str:

@@ -57,16 +57,18 @@ def write_sheet(
     rows: Iterable[Sequence[Any]],
     *,
     feet: Iterable[Sequence[Any]] = (),
+    editable: bool = False,
 ) -> int:
     """Write one sheet to *target* in constant memory; gives the number of *rows*.
 
     Raises ``TooManyRows``.
 
-    *feet* are totals: read after the rows, they stand below them and outside the filter.
+    *feet* are totals: read after the rows, they stand below them and outside the filter. In an
+    *editable* sheet digits that somebody types stay text.
     """
     with new_book(target) as book:
         sheet = book.add_worksheet(sheet_title(title))
-        looks = {"fen": _money_format(book), "text": text_format(book)}
+        looks = {"fen": _money_format(book), "text": text_format(book) if editable else None}
         fen = [column.kind == "fen" for column in columns]
         for place, column in enumerate(columns):
             sheet.set_column(place, place, column.width, looks[column.kind])
@@ -79,8 +81,9 @@ def write_sheet(
         last = max(len(columns) - 1, 0)
         sheet.ignore_errors({"number_stored_as_text": xl_range(0, 0, count, last)})
         sheet.autofilter(0, 0, count, last)
+        bold = _money_format(book, bold=True)
         for number, row in enumerate(feet, count + 1):
-            _write_row(sheet, number, row, fen, _money_format(book, bold=True))
+            _write_row(sheet, number, row, fen, bold)
     return count
 
 
@@ -116,9 +119,9 @@ def write_heading(sheet: Worksheet, headings: Sequence[str], look: Format) -> No
 def clean(value: Any) -> str:
     """*value* as text that a sheet may hold."""
     text = str(value)
-    if not text.isprintable():
-        text = _CONTROL.sub("", text)
-    return text[:LONGEST_TEXT]
+    if text.isprintable() and len(text) <= LONGEST_TEXT:
+        return text
+    return _CONTROL.sub("", text)[:LONGEST_TEXT]
 
 
 def content_disposition(name: str) -> str:
