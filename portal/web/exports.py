@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from io import BytesIO
-from pathlib import Path
 from typing import Any
 
 from flask import (
@@ -32,6 +31,7 @@ from portal.access.actor import Actor
 from portal.access.permissions import require
 from portal.access.scope import visible
 from portal.clock import Clock
+from portal.exchange import uploads
 from portal.exchange.applications_out import (
     ExportNeedsReason,
     export_applications,
@@ -88,6 +88,7 @@ def start_export(where: Sequence[ColumnElement[bool]], back: str) -> Any:
 
 
 def _start(ids: Sequence[int], in_full: bool, reason: str) -> Response:
+    uploads.sweep(config().home)
     session, actor = db.session(), current_actor()
     if in_full:
         require(actor, "applicant:reveal")
@@ -107,8 +108,7 @@ def export_job(
     """Write the chosen cases to a file of the owner's, part by part."""
     ids: list[int] = row.params["ids"]
     parts = [[Application.id.in_(ids[n : n + PART])] for n in range(0, len(ids), PART)]
-    path = _file(row.row_key)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path = uploads.export(config().home, row.row_key)
     with force_locale(config().locale):
         count = write_applications(
             session, actor, parts, path, told, in_full=row.params["in_full"], progress=progress
@@ -148,7 +148,8 @@ def progress(key: str) -> Response:
 @needs("application:export")
 def file(key: str) -> Response:
     """The finished sheet."""
-    row, path = _own(key), _file(key)
+    row = _own(key)
+    path = uploads.export(config().home, row.row_key)
     if row.state != DONE or not path.exists():
         abort(404)
     answer = send_file(path, mimetype=MIME)
@@ -172,7 +173,3 @@ def _own(key: str) -> Job:
         select(Job).where(Job.row_key == key, Job.account_id == current_actor().account_id)
     )
     return row if row is not None else abort(404)
-
-
-def _file(key: str) -> Path:
-    return config().home / "exports" / f"{key}.xlsx"

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from flask import Blueprint, Flask, abort, redirect, render_template, request, url_for
 from flask_babel import gettext as _
@@ -20,11 +19,11 @@ from models.programme import Programme
 from models.types import new_row_key
 from portal.access import audit
 from portal.evidence.identifiers import mask_card, mask_id, mask_phone
+from portal.exchange import uploads
 from portal.exchange.applications_in import (
     Reading,
     RefusedRow,
     apply,
-    open_revision,
     read_applications,
 )
 from portal.exchange.refused_sheet import reasons, write_refused
@@ -40,6 +39,7 @@ from portal.web.routes import needs
 
 PREVIEWED, APPLIED = "previewed", "applied"
 SHOWN = 200
+_BETWEEN = ":"
 _MASKS = {"id_number": mask_id, "phone": mask_phone, "card": mask_card}
 
 pages = Blueprint("imports", __name__, url_prefix="/imports")
@@ -74,6 +74,7 @@ def upload() -> Any:
     """Choose a programme and a file."""
     if request.method == "GET":
         return _upload_page([])
+    uploads.sweep(config().home)
     try:
         made = _store(request.files.get("file"), request.form.get("programme", ""))
     except Refusal as refusal:
@@ -86,7 +87,9 @@ def upload() -> Any:
 @needs("application:import")
 def template(code: str) -> Response:
     """The empty sheet of a programme."""
-    revision, _channel = open_revision(db.session(), programme_called(db.session(), code), None)
+    revision = in_force(db.session(), programme_called(db.session(), code))
+    if revision is None:
+        abort(404)
     target = BytesIO()
     write_template(db.session(), revision, target, told)
     return sheet_answer(target, f"{revision.programme.title}.xlsx")
@@ -115,12 +118,16 @@ def apply_sheet(key: str) -> Any:
         db.session.rollback()
         return _upload_page([("file", words_of(refusal))]), 422
     _note(found, reading)
-    found.report = _counts(ids) | {"refused_rows": [row.row for row in reading.refused]}
+    found.report = _counts(ids)
     audit.record(
         db.session(), current_actor(), clock().now(), "application:import", "sheet_import",
         found.id, details={"accepted": found.accepted, "refused": found.refused},
     )  # fmt: skip
+    if reading.refused:
+        with uploads.refused(config().home, key).open("wb") as file:
+            _write_refused(reading, file)
     db.session.commit()
+    uploads.place(config().home, key).unlink(missing_ok=True)
     return redirect(url_for(".preview", key=key))
 
 
@@ -129,32 +136,39 @@ def apply_sheet(key: str) -> Any:
 def refused(key: str) -> Response:
     """The refused rows as a sheet with the reasons."""
     found = _own(key)
-    reading = _read(found)
-    if found.state == APPLIED:
-        entered = found.report.get("refused_rows", [])
-        reading.refused = [row for row in reading.refused if row.row in entered]
     target = BytesIO()
-    words = (_("Row"), _("Reason"))
-    write_refused(target, _("Refused rows"), reading.heading, reading.refused, words, told)
+    kept = uploads.refused(config().home, key)
+    if found.state == PREVIEWED:
+        _write_refused(_read(found), target)
+    elif kept.exists():
+        target.write(kept.read_bytes())
+    else:
+        abort(404)
     return sheet_answer(target, f"{Path(found.file_name).stem}-{_('Refused rows')}.xlsx")
 
 
-def _store(file: FileStorage | None, code: str) -> SheetImport:
+def _write_refused(reading: Reading, target: IO[bytes]) -> None:
+    words = (_("Row"), _("Reason"))
+    write_refused(target, _("Refused rows"), reading.heading, reading.refused, words, told)
+
+
+def _store(file: FileStorage | None, chosen: str) -> SheetImport:
     """Keep the file under a random name and read it once."""
     if file is None or not file.filename:
         raise NoFile()
+    code, _between, channel = chosen.partition(_BETWEEN)
     programme = programme_called(db.session(), code)
     key = new_row_key()
-    path = _path(key)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path = uploads.place(config().home, key)
     file.save(path)
     made = SheetImport(
         row_key=key,
         account_id=current_actor().account_id,
         programme_id=programme.id,
         subject=programme.subject,
+        channel=channel or None,
         file_name=Path(file.filename).name[:200],
-        digest=_digest(path),
+        digest=uploads.digest(path),
         state=PREVIEWED,
         created_at=clock().now(),
     )
@@ -170,8 +184,8 @@ def _store(file: FileStorage | None, code: str) -> SheetImport:
 
 
 def _read(found: SheetImport) -> Reading:
-    path = _path(found.row_key)
-    if found.programme is None or not path.exists() or _digest(path) != found.digest:
+    path = uploads.place(config().home, found.row_key)
+    if found.programme is None or not path.exists() or uploads.digest(path) != found.digest:
         raise FileChanged()
     return read_applications(
         db.session(), current_actor(), clock(), found.programme, found.channel, path
@@ -226,7 +240,7 @@ def _upload_page(errors: list[tuple[str, str]]) -> str:
         for row in db.session.scalars(select(Programme).order_by(Programme.id.desc()))
         if in_force(db.session(), row) is not None
     ]
-    choices = [Choice(row.code, row.title, place == 0) for place, row in enumerate(programmes)]
+    choices = [choice for row in programmes for choice in _channels(row)]
     return render_template(
         "portal/import_upload.html",
         upload=Upload(
@@ -242,6 +256,20 @@ def _upload_page(errors: list[tuple[str, str]]) -> str:
             errors=errors,
         ),
     )
+
+
+def _channels(programme: Programme) -> list[Choice]:
+    """The programme, once for each channel by which the person may enter."""
+    revision, role = in_force(db.session(), programme), current_actor().role
+    own = [row for row in revision.channels if role in row.roles] if revision else []
+    several = len(own) > 1
+    return [
+        Choice(
+            f"{programme.code}{_BETWEEN}{row.key}",
+            f"{programme.title} · {row.title}" if several else programme.title,
+        )
+        for row in own
+    ]
 
 
 def _preview(found: SheetImport, reading: Reading) -> Preview:
@@ -277,6 +305,7 @@ def _sheet_row(row: RefusedRow, heading: list[str], kinds: dict[str, str]) -> Sh
 
 def _done_page(found: SheetImport) -> str:
     report = found.report
+    kept = uploads.refused(config().home, found.row_key).exists()
     done = ImportDone(
         title=_("The sheet was entered"),
         tiles=[
@@ -288,15 +317,6 @@ def _done_page(found: SheetImport) -> str:
         ],
         list_url=url_for("application.index_view"),
         again_url=url_for(".upload"),
-        sheet_url=url_for(".refused", key=found.row_key) if found.refused else "",
+        sheet_url=url_for(".refused", key=found.row_key) if kept else "",
     )
     return render_template("portal/import_done.html", done=done)
-
-
-def _path(key: str) -> Path:
-    return config().home / "uploads" / f"{key}.sheet"
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
