@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import cache
 from random import Random
 from typing import Any
 
@@ -27,6 +28,7 @@ from seed.people import card, person
 
 CHUNK = 5_000
 TABLES = (Applicant, SkillCertificate, Application)
+_name_key = cache(name_key)
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,7 @@ def generate(
         ids = range(first + start, first + start + size)
         rows = [_case(made_from, n, serial + 1 + start + k, random, now) for k, n in enumerate(ids)]
         for place, table in enumerate(TABLES):
-            session.execute(insert(table), [row[place] for row in rows])
+            session.execute(insert(table.__table__), [row[place] for row in rows])
         yield ids
     made_from.programme.last_number = serial + count
     session.flush()
@@ -98,7 +100,7 @@ def _applicant(
         "row_key": row_key,
         "organization_id": unit_id,
         "name": who.name,
-        "name_key": name_key(who.name),
+        "name_key": _name_key(who.name),
         "name_grams": name_grams(who.name),
         "sex": who.sex,
         "birth_date": who.birth_date,

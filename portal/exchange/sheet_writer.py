@@ -23,6 +23,8 @@ LONGEST_TEXT = 32_767
 """Characters that a cell holds; a program drops what is longer."""
 MOST_ROWS = 1_048_000
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+_TEXT = 49
+"""The number of the built-in format ``@``."""
 _OPTIONS = {
     "constant_memory": True,
     "strings_to_formulas": False,
@@ -95,7 +97,12 @@ def new_book(target: Path | IO[bytes]) -> Iterator[Workbook]:
     """
     with TemporaryDirectory(prefix="sheet-") as folder:
         book = Workbook(target, _OPTIONS | {"tmpdir": folder})
-        yield book
+        try:
+            yield book
+        except BaseException:
+            for sheet in book.worksheets():
+                sheet.row_data_fh.close()
+            raise
         book.close()
 
 
@@ -106,7 +113,7 @@ def heading_format(book: Workbook, colour: str = "#EEF1F5") -> Format:
 
 def text_format(book: Workbook) -> Format:
     """Cells that stay text when somebody types 18 digits into them."""
-    return book.add_format({"num_format": "@"})
+    return book.add_format({"num_format": _TEXT})
 
 
 def write_heading(sheet: Worksheet, headings: Sequence[str], look: Format) -> None:

@@ -293,7 +293,7 @@ def _outside(
         return kept, literal(0)
     states = _PLACED if bound.counts == "awarded" else _JUDGED
     own = _keys(bound, revision)
-    reached = [Application.revision_id.in_(rivals), Application.state.in_(states)]
+    reached: list[Sql] = [Application.revision_id.in_(rivals), Application.state.in_(states)]
     if bound.within == "programme":
         reached.append(Application.programme_id == revision.programme_id)
     needs = frozenset().union(*(_fact(key, revision).needs for key in bound.per))

@@ -15,7 +15,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.constructor import DuplicateKeyError
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.events import AliasEvent, ScalarEvent
+from ruamel.yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEvent, ScalarEvent
 
 from models.base import N_
 from portal.policy.check import Path as Place
@@ -23,6 +23,7 @@ from portal.policy.pack_schema import schema_problems
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _LARGEST = 1_000_000  # bytes; a long programme takes thirty thousand
+_DEEPEST = 20  # a nested group takes ten
 
 
 @dataclass(frozen=True)
@@ -105,8 +106,12 @@ def _load(path: Path) -> tuple[Any, Flaw | None]:
 
 def _unreadable(source: str) -> Iterator[Flaw]:
     """What YAML allows and a pack does not."""
+    depth = 0
     for event in YAML().parse(source):
         line = event.start_mark.line + 1
+        depth += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
+        if depth > _DEEPEST:
+            yield Flaw(line, "", N_("this is nested too deeply for a pack"))
         if isinstance(event, AliasEvent):
             yield Flaw(line, "", N_("write this out: packs have no aliases"))
         text = event.value if isinstance(event, ScalarEvent) else ""

@@ -64,10 +64,9 @@ def submit(session: Session, actor: Actor, clock: Clock, cases: Sequence[int]) -
     batch = _batch(session, actor, clock.now(), SUBMIT, len(drafts))
     windows = _windows(revision, drafts[0].channel, {row.submitted_on for row in drafts}, clock)
     base = _reserve(session, revision.programme_id, len(drafts)) - len(drafts)
+    _update(session, Application.id.in_(cases), Application.state == DRAFT, batch_id=batch.id)
     for day, window in windows.items():
-        _place(
-            session, actor, clock.now(), cases, day or clock.today(), day, window, stage.key, batch
-        )
+        _place(session, actor, clock.now(), day or clock.today(), day, window, stage.key, batch)
     _claim(session, batch, base)
     judge(session, revision, only=_moved(batch))
     record_batch(session, actor, clock.now(), batch, null())
@@ -175,17 +174,16 @@ def _place(
     session: Session,
     actor: Actor,
     now: datetime,
-    cases: Sequence[int],
     day: date,
     given: date | None,
     window: Window,
     stage_key: str,
     batch: DecisionBatch,
 ) -> None:
-    """Put the drafts of one day into their window and at the first stage."""
+    """Put the drafts of *batch* of one day into their window and at the first stage."""
     _update(
         session,
-        Application.id.in_(cases),
+        Application.batch_id == batch.id,
         Application.state == DRAFT,
         Application.submitted_on == given if given else Application.submitted_on.is_(None),
         state=WAITING,
@@ -193,7 +191,6 @@ def _place(
         window_id=window.id,
         submitted_on=day,
         submitted_by_id=actor.account_id,
-        batch_id=batch.id,
         updated_at=now,
         version=Application.version + 1,
     )

@@ -1,0 +1,93 @@
+"""``flask review``: decide a stage's waiting applications from the command line."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+from sqlalchemy import select
+
+from models.application import WAITING, Application
+from models.base import N_, Refusal, db
+from models.decision import PASS, REJECT, RETURN
+from models.programme import Programme, Revision
+from portal.access.accounts import actor_named
+from portal.cli import clock, told, verb
+from portal.policy.facts import source
+from portal.policy.judge import in_force
+from portal.policy.packs import programme_called
+from portal.policy.terms import facts_in, term_sql
+from portal.review.decide import decide
+from portal.review.selections import freeze
+
+
+class NotInForce(Refusal):
+    """The programme has no published revision."""
+
+    message = N_("%(code)s is not published.")
+
+
+class BadWhere(Refusal):
+    """A ``--where`` is not of the form fact=value."""
+
+    message = N_("Write --where as fact=value, not %(text)s.")
+
+
+@click.command("review")
+@click.argument("code")
+@click.option("--stage", required=True, help="Key of the stage.")
+@click.option("--approve", "outcome", flag_value=PASS, help="Pass.")
+@click.option("--return", "outcome", flag_value=RETURN, help="Return for correction.")
+@click.option("--reject", "outcome", flag_value=REJECT, help="Do not fund.")
+@click.option("--as", "login", required=True, help="The account that acts.")
+@click.option("--reason", default="", help="Needed to return, reject or confirm what asks.")
+@click.option("--where", multiple=True, help="fact=value; only applications for which it holds.")
+@verb
+def review_command(
+    code: str, stage: str, outcome: str | None, login: str, reason: str, where: tuple[str, ...]
+) -> dict[str, Any]:
+    """Decide every application that waits at a stage and meets each --where."""
+    if outcome is None:
+        raise click.UsageError("one of --approve, --return, --reject is needed")
+    session = db.session()
+    programme, actor = programme_called(session, code), actor_named(session, login)
+    chosen = _chosen(programme, _revision(programme), stage, where)
+    selection = freeze(session, actor, clock(), outcome, chosen)
+    override = reason if outcome == PASS else ""
+    done = decide(session, actor, clock(), selection, outcome, reason, override)
+    session.commit()
+    skipped = [{"number": row.number, "reason": told(row.reason, {})} for row in done.skipped]
+    return {"batch": done.batch_id, "decided": done.decided, "skipped": skipped}
+
+
+def _revision(programme: Programme) -> Revision:
+    found = in_force(db.session(), programme)
+    if found is None:
+        raise NotInForce(code=programme.code)
+    return found
+
+
+def _chosen(programme: Programme, revision: Revision, stage: str, where: tuple[str, ...]) -> Any:
+    terms = [_term(text) for text in where]
+    facts = [named for term in terms for named in facts_in(term, revision)]
+    needs = frozenset[type]().union(*(named.needs for named in facts))
+    return (
+        select(Application.id)
+        .select_from(source(needs))
+        .where(
+            Application.programme_id == programme.id,
+            Application.state == WAITING,
+            Application.stage_key == stage,
+            *(term_sql(term, revision) for term in terms),
+        )
+    )
+
+
+def _term(text: str) -> list[str]:
+    fact, equals, value = text.partition("=")
+    if not fact or not equals:
+        raise BadWhere(text=text)
+    return [fact, "is", value]
+
+
+commands = [review_command]
