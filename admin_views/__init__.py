@@ -8,7 +8,7 @@ from flask_admin import Admin
 from admin_views.applications import ApplicationView
 from admin_views.catalogues import CatalogueView, EntryView
 from admin_views.home import HomeView
-from admin_views.menu import Line, shell
+from admin_views.menu import Lines, shell
 from admin_views.money import BatchView, BudgetView
 from admin_views.organization import AccountView, OrganizationView
 from admin_views.people import ApplicantView, CertificateView
@@ -25,32 +25,32 @@ from models.funding import Budget, PaymentBatch
 from models.organization import Organization
 from portal import theme
 
-MENU: list[tuple[str, list[Line]]] = [
+MENU: Lines = (
     (
         "",
-        [
+        (
             (N_("Home"), "admin.index", "home", "home:read"),
             (N_("Applications"), "application.index_view", "users", "application:read"),
             (N_("Imports"), "imports.upload", "upload", "application:import"),
-        ],
+        ),
     ),
     (
         N_("People"),
-        [
+        (
             (N_("Applicants"), "applicant.index_view", "users", "applicant:read"),
             (N_("Skill certificates"), "certificate.index_view", "certificate", "certificate:read"),
-        ],
+        ),
     ),
     (
         N_("Money"),
-        [
+        (
             (N_("Budgets"), "budget.index_view", "coin-yuan", "budget:read"),
             (N_("Payment batches"), "payment.index_view", "receipt", "payment:read"),
-        ],
+        ),
     ),
     (
         N_("Rules"),
-        [
+        (
             (N_("Catalogues"), "catalogue.index_view", "list", "catalogue:read"),
             (N_("Catalogue entries"), "entry.index_view", "list", "catalogue:write"),
             (N_("Programmes"), "programme.index_view", "settings", "programme:read"),
@@ -65,17 +65,17 @@ MENU: list[tuple[str, list[Line]]] = [
             (N_("Bounds"), "bound.index_view", "settings", "programme:write"),
             (N_("Orders"), "orderkey.index_view", "settings", "programme:write"),
             (N_("Stages"), "stage.index_view", "settings", "programme:write"),
-        ],
+        ),
     ),
     (
         N_("Administration"),
-        [
+        (
             (N_("Unions"), "organization.index_view", "building", "organization:read"),
             (N_("Accounts"), "account.index_view", "users", "account:read"),
             (N_("Audit trail"), "audit.index_view", "list", "audit:read"),
-        ],
+        ),
     ),
-]
+)
 
 SCREENS = (
     (ApplicationView, Application, "application"),

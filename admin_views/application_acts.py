@@ -6,7 +6,6 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from flask import abort, flash, redirect, request, url_for
-from flask_babel import gettext as _
 from sqlalchemy import select
 from werkzeug.datastructures import ImmutableMultiDict
 
@@ -20,6 +19,7 @@ from portal.review.selections import freeze, freeze_seen, preflight, selection_o
 from portal.review.standing import INELIGIBLE, NEEDS_PERSON, READY, REASONS
 from portal.theme.pages import Confirm, Group, Outcome, OutcomeRow
 from portal.theme.shapes import Action
+from portal.translations.words import gettext as _
 from portal.web.actor import clock, current_actor
 from portal.web.errors import words_of
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import current_app, g, url_for
 from markupsafe import Markup
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import aliased
 
 from models.applicant import Applicant
@@ -43,6 +43,35 @@ MARKS = {
 }
 VERDICT_MARKS = {ELIGIBLE: "eligible", HELD: "ask", None: ""}
 District = aliased(Organization)
+_ROWS = (
+    select(
+        Application.id,
+        Application.version,
+        Application.number,
+        Application.state,
+        Application.stage_key,
+        Application.revision_id,
+        Application.verdict,
+        Application.tier_key,
+        Application.amount_fen,
+        Application.missed,
+        Application.asked,
+        Applicant.name,
+        Applicant.row_key,
+        Applicant.id_number_sealed,
+        Organization.name.label("unit"),
+        District.name.label("district"),
+        SkillCertificate.occupation,
+        SkillCertificate.number.label("certificate"),
+        SkillCertificate.level,
+        SkillCertificate.issued_on,
+    )
+    .join(Applicant, Applicant.id == Application.applicant_id)
+    .join(Organization, Organization.id == Application.organization_id)
+    .outerjoin(District, District.id == Application.district_id)
+    .outerjoin(SkillCertificate, SkillCertificate.id == Application.certificate_id)
+    .where(Application.id.in_(bindparam("ids", expanding=True)))
+)
 
 
 def book() -> StageBook:
@@ -70,36 +99,7 @@ def _book() -> StageBook:
 
 def load(ids: Sequence[int]) -> list[Any]:
     """What the cells of *ids* show, in that order, by one statement."""
-    rows = db.session.execute(
-        select(
-            Application.id,
-            Application.version,
-            Application.number,
-            Application.state,
-            Application.stage_key,
-            Application.revision_id,
-            Application.verdict,
-            Application.tier_key,
-            Application.amount_fen,
-            Application.missed,
-            Application.asked,
-            Applicant.name,
-            Applicant.row_key,
-            Applicant.id_number_sealed,
-            Organization.name.label("unit"),
-            District.name.label("district"),
-            SkillCertificate.occupation,
-            SkillCertificate.number.label("certificate"),
-            SkillCertificate.level,
-            SkillCertificate.issued_on,
-        )
-        .join(Applicant, Applicant.id == Application.applicant_id)
-        .join(Organization, Organization.id == Application.organization_id)
-        .outerjoin(District, District.id == Application.district_id)
-        .outerjoin(SkillCertificate, SkillCertificate.id == Application.certificate_id)
-        .where(Application.id.in_(ids))
-    )
-    by_id = {row.id: row for row in rows}
+    by_id = {row.id: row for row in db.session.execute(_ROWS, {"ids": ids})}
     return [by_id[row_id] for row_id in ids if row_id in by_id]
 
 

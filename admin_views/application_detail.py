@@ -6,7 +6,6 @@ from typing import Any
 
 from flask import url_for
 from flask_babel import format_datetime
-from flask_babel import gettext as _
 from markupsafe import Markup
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload
@@ -23,6 +22,7 @@ from portal.review.route import editable
 from portal.theme import cells
 from portal.theme.pages import Detail, Event, Fact, Finding, Section
 from portal.theme.shapes import Action
+from portal.translations.words import gettext as _
 from portal.web.actor import current_actor
 
 TONES = {PASS: "good", PAY: "good", RETURN: "warn", REJECT: "bad", SUBMIT: "info"}

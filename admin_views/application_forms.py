@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from flask import flash
-from flask_babel import gettext as _
 from flask_wtf import FlaskForm
 from sqlalchemy import select
 from wtforms import DateField, Field, HiddenField, SelectField, StringField, TextAreaField
@@ -19,6 +18,7 @@ from models.programme import FormField, Revision
 from portal.access.permissions import may
 from portal.evidence.identifiers import mask_card, mask_id, mask_phone
 from portal.review.reading import Problem
+from portal.translations.words import gettext as _
 from portal.web.actor import current_actor
 
 Fieldsets = list[tuple[str, list[str]]]

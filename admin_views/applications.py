@@ -8,8 +8,6 @@ from typing import Any, ClassVar
 
 from flask import abort, flash, jsonify, redirect, request, url_for
 from flask_admin import expose
-from flask_babel import gettext as _
-from flask_babel import lazy_gettext as _l
 from markupsafe import Markup
 from sqlalchemy import false, select
 from werkzeug.wrappers import Response
@@ -47,6 +45,8 @@ from portal.review.route import editable
 from portal.theme import cells
 from portal.theme.pages import Detail
 from portal.theme.shapes import Action, Tool
+from portal.translations.words import gettext as _
+from portal.translations.words import lazy_gettext as _l
 from portal.web.actor import clock, current_actor
 from portal.web.errors import words_of
 from portal.web.exports import start_export
@@ -193,6 +193,10 @@ class ApplicationView(PortalModelView):
     def cell_status(self, row: Any) -> Markup:
         """The programme's own status word."""
         return made.status(row)
+
+    def row_label(self, row: Any) -> str:
+        """The number."""
+        return str(row.number)
 
     def row_fen(self, row: Any) -> int:
         """The amount, for the sum of chosen rows."""

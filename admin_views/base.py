@@ -11,8 +11,6 @@ from uuid import uuid4
 
 from flask import abort, current_app, flash, request
 from flask_admin.contrib.sqla import ModelView
-from flask_babel import gettext as _
-from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
 from sqlalchemy import func, inspect, select
 from sqlalchemy.exc import IntegrityError
@@ -24,6 +22,8 @@ from portal.access import audit
 from portal.access.permissions import may
 from portal.access.scope import visible
 from portal.theme.pages import Detail, Fact, Section
+from portal.translations.words import gettext as _
+from portal.translations.words import lazy_gettext as _l
 from portal.web.actor import clock, current_actor
 from portal.web.errors import words_of
 

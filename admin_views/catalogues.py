@@ -6,8 +6,6 @@ from typing import Any, ClassVar
 
 from flask import flash, redirect, request, url_for
 from flask_admin import expose
-from flask_babel import gettext as _
-from flask_babel import lazy_gettext as _l
 from sqlalchemy import func, select
 from sqlalchemy.orm import joinedload
 
@@ -21,6 +19,8 @@ from portal.policy.catalogue_tables import parse_table
 from portal.policy.catalogues import apply_table, compare, settle, used_by
 from portal.theme.pages import Detail, Fact, Section
 from portal.theme.shapes import Tool
+from portal.translations.words import gettext as _
+from portal.translations.words import lazy_gettext as _l
 from portal.web.actor import clock, current_actor
 from portal.web.errors import words_of
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from flask import url_for
 from flask_admin import AdminIndexView, expose
 from flask_babel import format_datetime
-from flask_babel import gettext as _
 from sqlalchemy import func, select
 
 from admin_views.application_cells import book
@@ -18,6 +17,7 @@ from portal.access.permissions import may
 from portal.access.scope import visible
 from portal.theme import pages
 from portal.theme.shapes import Count
+from portal.translations.words import gettext as _
 from portal.web.actor import clock, current_actor
 
 TILES = (

@@ -11,7 +11,6 @@ from urllib.parse import urlencode
 from flask import abort, jsonify, redirect, request
 from flask_admin import expose
 from flask_babel import format_datetime
-from flask_babel import gettext as _
 from markupsafe import Markup
 from sqlalchemy import ColumnElement, select
 from werkzeug.wrappers import Response
@@ -36,6 +35,7 @@ from portal.theme.shapes import (
     Tab,
     Tool,
 )
+from portal.translations.words import gettext as _
 from portal.web.actor import current_actor
 
 STATE = ("tab", "s", "sort", "size")
@@ -125,7 +125,7 @@ class Listing:
 
     def matching(self, args: Mapping[str, str] | None = None) -> list[ColumnElement[bool]]:
         """The conditions of the list as its URL (or *args*) asks for it, scope first."""
-        args = request.args if args is None else args
+        args = self._asked() if args is None else args
         where = [self._scope(), *self._tab(args).keeps()]
         where += [f.condition(args[f.name]) for f in self.list_filters if args.get(f.name)]
         if args.get("s"):
@@ -138,34 +138,35 @@ class Listing:
 
     def grid(self) -> Grid:
         """Everything the list page draws."""
-        args = request.args
+        args = self._asked()
         size = self._size(args)
         order = self._order(args)
         page = page_of(db.session(), self.model.id, self.matching(), order, _cursor(args), size)
         rows = self.load(page.ids)
-        columns, actions = self._columns(rows), self.actions()
+        columns, actions, state = self._columns(rows, args), self.actions(), self._state(args)
+        here = self._url(state)
         return Grid(
             title=str(self.list_title),
             columns=columns,
             rows=[self._row(row, columns, bool(actions)) for row in rows],
-            pager=self._pager(page, size),
-            empty=self._empty(),
+            pager=self._pager(page, size, state),
+            empty=self._empty(state),
             tabs=self._tabs(args),
-            saved=views.saved(self._screen(), self._url({}), self._here()),
+            saved=views.saved(self._screen(), self._url({}), here),
             save_url=self.get_url(".save_view"),  # type: ignore[attr-defined]
             tools=self.tools(),
             filters=[made for f in self.list_filters if _offers(made := self._filter(f, args))],
             filter_url=self._url({}),
-            keep={k: args[k] for k in STATE if args.get(k)},
-            chips=self._chips(args),
-            clear_url=self._url({k: args[k] for k in ("tab",) if args.get(k)}),
+            keep={k: state[k] for k in STATE if k in state},
+            chips=self._chips(state),
+            clear_url=self._url({k: state[k] for k in ("tab",) if k in state}),
             search_url=self.get_url(".search_view") if self.list_search else "",  # type: ignore[attr-defined]
             search=searching.shown(args.get("s", "")),
             search_hint=str(self.list_search_hint),
             actions=actions,
             action_url=self.get_url(".action_view"),  # type: ignore[attr-defined]
-            here=self._here(),
-            totals_url=self.get_url(".totals", **self._state(args)),  # type: ignore[attr-defined]
+            here=here,
+            totals_url=self.get_url(".totals", **state),  # type: ignore[attr-defined]
             note=self.note(),
         )
 
@@ -217,6 +218,10 @@ class Listing:
         """What a POST sends for a row: its id and the version that was seen."""
         return f"{row.id}:{getattr(row, 'version', 1)}"
 
+    def row_label(self, row: Any) -> str:
+        """What a screen reader calls the row."""
+        return str(row)
+
     def row_fen(self, row: Any) -> int:
         """What a chosen row adds to the sum of the bar, in fen."""
         return 0
@@ -230,7 +235,7 @@ class Listing:
             self.row_value(row),
             [self._linked(row, name) for name in self.column_list],
             columns,
-            label=str(row),
+            label=self.row_label(row),
             fen=self.row_fen(row),
             flagged=self.row_flagged(row),
             choosable=choosable,
@@ -243,8 +248,11 @@ class Listing:
             return cell
         return cells.link(self.get_url(".details_view", id=row.id), str(cell))  # type: ignore[attr-defined]
 
-    def _columns(self, rows: Sequence[Any]) -> list[Column]:
-        args = request.args
+    def _asked(self) -> Mapping[str, str]:
+        """What the URL asks for, each name once."""
+        return request.args.to_dict()
+
+    def _columns(self, rows: Sequence[Any], args: Mapping[str, str]) -> list[Column]:
         sorted_by, descending = self._sorting(args)
         made = []
         for name in self.column_list:
@@ -300,8 +308,7 @@ class Listing:
             choices.insert(0, Choice("", _("All"), not value))
         return Filter(item.name, str(item.label), item.kind, choices, value)
 
-    def _chips(self, args: Mapping[str, str]) -> list[Chip]:
-        state = self._state(args)
+    def _chips(self, state: Mapping[str, str]) -> list[Chip]:
         chips = [
             Chip(str(f.label), f.word(state[f.name]), self._url(_without(state, f.name)))
             for f in self.list_filters
@@ -316,15 +323,11 @@ class Listing:
         names = [*STATE, *(f.name for f in self.list_filters)]
         return {name: args[name] for name in names if args.get(name)}
 
-    def _here(self) -> str:
-        return self._url(self._state(request.args))
-
     def _url(self, state: Mapping[str, str]) -> str:
         base: str = self.get_url(".index_view")  # type: ignore[attr-defined]
         return f"{base}?{urlencode(state)}" if state else base
 
-    def _pager(self, page: Page, size: int) -> Pager:
-        state = self._state(request.args)
+    def _pager(self, page: Page, size: int, state: dict[str, str]) -> Pager:
         first, last = self._url(state), self._url(state | {"end": "1"})
         before = self._url(state | {"before": str(page.ids[0])}) if page.ids else ""
         after = self._url(state | {"after": str(page.ids[-1])}) if page.ids else ""
@@ -337,8 +340,8 @@ class Listing:
             sizes=sizes,
         )
 
-    def _empty(self) -> Empty:
-        if self._state(request.args):
+    def _empty(self, state: Mapping[str, str]) -> Empty:
+        if state:
             return Empty(
                 _("Nothing matches"),
                 _("Take away a filter or search for something else."),

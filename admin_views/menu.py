@@ -2,37 +2,37 @@
 
 from __future__ import annotations
 
-from flask import request, url_for
-from flask_babel import gettext as _
-from sqlalchemy import select
+from functools import lru_cache
 
-from models.base import db
-from models.organization import Organization
-from portal.access.permissions import ROLES, may
+from flask import request, url_for
+from flask_babel import get_locale
+
+from portal.access.permissions import PERMISSIONS, ROLES, may
 from portal.theme.shapes import Count, MenuGroup, MenuItem, Shell
+from portal.translations.words import gettext as _
 from portal.web.actor import config, maybe_signed_in
 
 Line = tuple[str, str, str, str]
 """Label msgid, endpoint of the view, icon, permission."""
+Lines = tuple[tuple[str, tuple[Line, ...]], ...]
+"""Groups of the sidebar: label msgid and lines."""
 
 
-def shell(lines: list[tuple[str, list[Line]]]) -> Shell:
+def shell(lines: Lines) -> Shell:
     """The shell of this request; a stranger sees only the brand."""
     who = maybe_signed_in()
     brand = _("Jiangxin grants")
     if who is None:
         return Shell(brand=brand, pinned_day=config().today)
     actor = who.actor
-    place = db.session.scalar(
-        select(Organization.name).where(Organization.id == actor.organization_id)
-    )
+    screen = (request.endpoint or "").split(".")[0]
     return Shell(
         brand=brand,
         home_url=url_for("admin.index"),
         user=actor.name,
-        organization=place or "",
+        organization=who.organization,
         role=_(ROLES[actor.role]),
-        groups=[group for group in _groups(lines) if group.items],
+        groups=_groups(lines, actor.role, screen, str(get_locale()), request.script_root),
         search_url=url_for("application.search_view") if may(actor, "application:read") else "",
         password_url=url_for("access.change_password"),
         totp_url=url_for("access.second_factor"),
@@ -41,22 +41,22 @@ def shell(lines: list[tuple[str, list[Line]]]) -> Shell:
     )
 
 
-def _groups(lines: list[tuple[str, list[Line]]]) -> list[MenuGroup]:
-    return [
-        MenuGroup(_(label) if label else "", [_item(line) for line in items if _allowed(line)])
+@lru_cache(maxsize=1_000)
+def _groups(lines: Lines, role: str, screen: str, _locale: str, _root: str) -> list[MenuGroup]:
+    """What *role* sees beside *screen*; the last two are those of the request."""
+    groups = [
+        MenuGroup(
+            _(label) if label else "",
+            [_item(line, screen) for line in items if role in PERMISSIONS[line[3]]],
+        )
         for label, items in lines
     ]
+    return [group for group in groups if group.items]
 
 
-def _allowed(line: Line) -> bool:
-    who = maybe_signed_in()
-    return who is not None and may(who.actor, line[3])
-
-
-def _item(line: Line) -> MenuItem:
+def _item(line: Line, screen: str) -> MenuItem:
     label, endpoint, icon, _permission = line
-    here = (request.endpoint or "").split(".")[0] == endpoint.split(".")[0]
     count = None
     if endpoint == "application.index_view":
         count = Count("mine", url_for("application.counts"))
-    return MenuItem(_(label), url_for(endpoint), icon, here, count)
+    return MenuItem(_(label), url_for(endpoint), icon, screen == endpoint.split(".")[0], count)

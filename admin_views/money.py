@@ -7,8 +7,6 @@ from typing import Any, ClassVar
 
 from flask import flash, redirect, request, url_for
 from flask_admin import expose
-from flask_babel import gettext as _
-from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload
@@ -32,6 +30,8 @@ from portal.funding.payout import make_batch, mark_paid, mark_transferred
 from portal.theme import cells
 from portal.theme.pages import Detail, Fact, Section
 from portal.theme.shapes import Action
+from portal.translations.words import gettext as _
+from portal.translations.words import lazy_gettext as _l
 from portal.web.actor import clock, current_actor
 from portal.web.downloads import sheet_answer, told
 from portal.web.errors import words_of

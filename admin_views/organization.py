@@ -6,8 +6,6 @@ from typing import Any, ClassVar
 
 from flask import flash, redirect, request, url_for
 from flask_admin import expose
-from flask_babel import gettext as _
-from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
 from markupsafe import Markup
 from sqlalchemy import select
@@ -26,6 +24,8 @@ from portal.access.permissions import ROLE_PLACES, ROLES
 from portal.access.scope import visible
 from portal.theme import cells
 from portal.theme.shapes import Action
+from portal.translations.words import gettext as _
+from portal.translations.words import lazy_gettext as _l
 from portal.web.actor import clock, current_actor
 from portal.web.errors import words_of
 

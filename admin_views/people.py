@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from flask import url_for
-from flask_babel import lazy_gettext as _l
 from markupsafe import Markup
 from sqlalchemy import ColumnElement
 from sqlalchemy.orm import joinedload
@@ -19,6 +18,7 @@ from models.applicant import Applicant
 from models.certificate import SkillCertificate
 from portal.evidence.identifiers import mask_id, mask_phone
 from portal.theme import cells
+from portal.translations.words import lazy_gettext as _l
 
 
 class ApplicantView(PortalModelView):

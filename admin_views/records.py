@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any, ClassVar
 
-from flask_babel import gettext as _
-from flask_babel import lazy_gettext as _l
-
 from admin_views.base import PortalModelView
 from admin_views.filters import ListFilter
 from models.account import Account
 from models.audit import AuditEntry
 from models.base import db
+from portal.translations.words import gettext as _
+from portal.translations.words import lazy_gettext as _l
 
 
 class AuditView(PortalModelView):

@@ -10,8 +10,6 @@ from typing import Any, ClassVar
 
 from flask import flash, redirect, request, url_for
 from flask_admin import expose
-from flask_babel import gettext as _
-from flask_babel import lazy_gettext as _l
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 from wtforms import SelectField, StringField
@@ -39,6 +37,8 @@ from portal.policy.check import problems
 from portal.policy.packs import publish
 from portal.theme import cells
 from portal.theme.shapes import Action
+from portal.translations.words import gettext as _
+from portal.translations.words import lazy_gettext as _l
 from portal.web.actor import clock, current_actor
 from portal.web.errors import words_of
 

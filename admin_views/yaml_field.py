@@ -5,10 +5,11 @@ from __future__ import annotations
 from io import StringIO
 from typing import Any
 
-from flask_babel import gettext as _
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 from wtforms import TextAreaField, ValidationError
+
+from portal.translations.words import gettext as _
 
 
 class LinesField(TextAreaField):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from functools import cache
 
+from babel import Locale
 from flask import Flask, request
 from flask_babel import Babel
 from flask_migrate import Migrate
@@ -15,6 +17,7 @@ from models.types import keyring
 from portal.clock import Clock
 from portal.config import ROOT, Config
 from portal.jobs import queue
+from portal.translations import words
 from portal.translations.build import build_if_stale
 
 csrf = CSRFProtect()
@@ -35,6 +38,7 @@ def create_app(config: Config | None = None) -> Flask:
     csrf.init_app(app)
     build_if_stale()
     Babel(app, locale_selector=lambda: _locale(config))
+    words.register(app)
     app.before_request(_begin)
     queue.configure(config.home, config.redis_url, clock, app.app_context, config.testing)
     _register(app)
@@ -60,9 +64,14 @@ def _flask_settings(config: Config) -> dict[str, object]:
     }
 
 
-def _locale(config: Config) -> str:
+def _locale(config: Config) -> Locale:
     chosen = request.cookies.get("locale", "") if request else ""
-    return chosen if chosen in ("zh_CN", "en") else config.locale
+    return _parsed(chosen if chosen in ("zh_CN", "en") else config.locale)
+
+
+@cache
+def _parsed(locale: str) -> Locale:
+    return Locale.parse(locale)
 
 
 def _begin() -> None:

@@ -13,11 +13,12 @@ from typing import Any, ParamSpec
 import click
 from flask import Flask, current_app
 from flask.cli import with_appcontext
-from flask_babel import force_locale, gettext
+from flask_babel import force_locale
 
 import portal.commands
 from models.base import Refusal, begin_writing
 from portal.clock import Clock
+from portal.translations.words import gettext
 from portal.web.errors import words_of
 
 P = ParamSpec("P")

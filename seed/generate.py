@@ -5,7 +5,7 @@ Values come from the programme's own form (choices, catalogues), so that any pac
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cache
@@ -33,7 +33,7 @@ _name_key = cache(name_key)
 
 @dataclass(frozen=True)
 class Ground:
-    """What applications are made from."""
+    """What applications are made from. ``answers``: the first choice of each own field."""
 
     programme: Programme
     revision: Revision
@@ -41,6 +41,7 @@ class Ground:
     trades: Sequence[str]
     levels: Sequence[str]
     issuers: Sequence[str]
+    answers: Mapping[str, str]
     author_id: int | None
 
 
@@ -58,6 +59,7 @@ def ground(
         _trades(session),
         _offered(session, revision, "certificate.level"),
         _offered(session, revision, "certificate.issuer"),
+        _first_answers(revision.fields),
         author,
     )
 
@@ -169,7 +171,7 @@ def _application(
         "missed": "",
         "asked": "",
         "claims": False,
-        "fields": _own_fields(made_from.revision.fields, random),
+        "fields": _answered(made_from.answers, random),
         "payee_kind": "card" if has_card else "bank",
         "bank_name": None if has_card else "中国工商银行",
         "created_at": now,
@@ -179,14 +181,15 @@ def _application(
     }
 
 
-def _own_fields(fields: Sequence[FormField], random: Random) -> dict[str, Any]:
-    """The programme's own choices, answered with the first choice nine times in ten."""
+def _first_answers(fields: Sequence[FormField]) -> dict[str, str]:
+    """The programme's own choices, each with its first answer."""
     own = [row for row in fields if row.key.startswith("field.") and row.choices]
-    return {
-        row.key.removeprefix("field."): next(iter(row.choices))
-        for row in own
-        if random.random() < 0.9
-    }
+    return {row.key.removeprefix("field."): next(iter(row.choices)) for row in own}
+
+
+def _answered(answers: Mapping[str, str], random: Random) -> dict[str, Any]:
+    """Nine in ten of the answers."""
+    return {key: answer for key, answer in answers.items() if random.random() < 0.9}
 
 
 def _day(opens: date, today: date, random: Random) -> date:

@@ -26,11 +26,15 @@ SEEN_EVERY = timedelta(minutes=1)
 
 @dataclass(frozen=True)
 class SignedIn:
-    """The person behind a browser. ``lacks_code``: a second factor exists and was not shown."""
+    """The person behind a browser, with the name of their union.
+
+    ``lacks_code``: a second factor exists and was not shown.
+    """
 
     session_id: int
     login: str
     actor: Actor
+    organization: str
     must_change_password: bool
     has_second_factor: bool
     second_factor: bool
@@ -92,6 +96,7 @@ def find(session: Session, now: datetime, token: str, address: str = "") -> Sign
         session_id=row.id,
         login=row.login,
         actor=actor,
+        organization=row.organization,
         must_change_password=row.must_change_password,
         has_second_factor=row.has_second_factor,
         second_factor=row.second_factor,
@@ -141,6 +146,7 @@ _FIND = (
         _account.c.must_change_password,
         _account.c.totp_sealed.is_not(None).label("has_second_factor"),
         _account.c.organization_id,
+        _place.c.name.label("organization"),
         _place.c.path,
         _place.c.depth,
     )

@@ -10,12 +10,12 @@ from collections.abc import Iterable, Sequence
 from datetime import date
 from functools import cache
 
-from flask_babel import get_locale
-from flask_babel import gettext as _
 from markupsafe import Markup, escape
 
+from models.base import N_
 from portal.theme.assets import asset
 from portal.theme.shapes import Column, Tone
+from portal.translations.words import gettext as _
 
 SPRITE = asset("vendor/icons.svg")
 
@@ -33,6 +33,13 @@ _VERDICTS: dict[str, tuple[Tone, str]] = {
     "ask": ("warn", "alert-triangle"),
     "refuse": ("bad", "circle-x"),
     "note": ("info", "info-circle"),
+}
+_WORDS = {
+    "": N_("Not judged"),
+    "eligible": N_("Eligible"),
+    "ask": N_("Needs a person"),
+    "refuse": N_("Not eligible"),
+    "note": N_("Note"),
 }
 _RANKS: tuple[tuple[Tone, str], ...] = (
     ("plain", "certificate"),
@@ -80,12 +87,14 @@ def link(url: str, text: str, *, drawer: bool = True) -> Markup:
 
 def pair(main: str, sub: str = "", *, strong: bool = False) -> Markup:
     """Two lines; what does not fit is cut and stands in the title. *sub* may be ``Markup``."""
-    tag = "b" if strong else "span"
-    first = f'<{tag} class="jx-1" title="{escape(main)}">{escape(main)}</{tag}>'
+    tag, main = "b" if strong else "span", escape(main)
+    first = f'<{tag} class="jx-1" title="{main}">{main}</{tag}>'
     if not sub:
         return Markup(first)
-    title = "" if isinstance(sub, Markup) else f' title="{escape(sub)}"'
-    return Markup(f'{first}<span class="jx-2"{title}>{escape(sub)}</span>')
+    if isinstance(sub, Markup):
+        return Markup(f'{first}<span class="jx-2">{sub}</span>')
+    sub = escape(sub)
+    return Markup(f'{first}<span class="jx-2" title="{sub}">{sub}</span>')
 
 
 def masked(text: str, reveal_url: str = "") -> Markup:
@@ -96,7 +105,7 @@ def masked(text: str, reveal_url: str = "") -> Markup:
     shown = f'<span class="jx-mask">{escape(text)}</span>'
     if not reveal_url:
         return Markup(shown)
-    say = escape(_words(str(get_locale()))["show"] % {"masked": text})
+    say = escape(_("Show %(masked)s in full", masked=text))
     return Markup(
         f'{shown}<button type="button" class="jx-eye" data-reveal="{escape(reveal_url)}" '
         f'aria-label="{say}" title="{say}">{icon("eye")}</button>'
@@ -125,17 +134,16 @@ def status(word: str, state: str) -> Markup:
 def verdict(kind: str, clause: str = "", word: str = "") -> Markup:
     """What the policy says, with its clause. ``kind``: eligible, ask, refuse, note, or empty."""
     tone, symbol = _VERDICTS.get(kind, ("plain", "point"))
-    says = word or verdict_word(kind)
+    says, clause = escape(word or verdict_word(kind)), escape(clause)
     return Markup(
-        f'<span class="jx-verdict jx-{tone}">{icon(symbol)}<b>{escape(says)}</b></span>'
-        f'<span class="jx-2" title="{escape(clause)}">{escape(clause)}</span>'
+        f'<span class="jx-verdict jx-{tone}">{icon(symbol)}<b>{says}</b></span>'
+        f'<span class="jx-2" title="{clause}">{clause}</span>'
     )
 
 
 def verdict_word(kind: str) -> str:
     """The word for a verdict or a finding of *kind*."""
-    words = _words(str(get_locale()))
-    return words.get(kind) or words[""]
+    return _(_WORDS.get(kind, _WORDS[""]))
 
 
 def verdict_mark(kind: str) -> tuple[Tone, str]:
@@ -172,16 +180,3 @@ def icon(name: str) -> Markup:
         f'<svg class="jx-i" aria-hidden="true" focusable="false">'
         f'<use href="{SPRITE}#{escape(name)}"/></svg>'
     )
-
-
-@cache
-def _words(locale: str) -> dict[str, str]:
-    """What the cells say in *locale*, which must be the present one; looked up once."""
-    return {
-        "": _("Not judged"),
-        "eligible": _("Eligible"),
-        "ask": _("Needs a person"),
-        "refuse": _("Not eligible"),
-        "note": _("Note"),
-        "show": _("Show %(masked)s in full"),
-    }

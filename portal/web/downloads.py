@@ -6,10 +6,10 @@ from io import BytesIO
 from typing import Any
 
 from flask import send_file
-from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from portal.exchange.sheet_writer import MIME, content_disposition
+from portal.translations.words import gettext as _
 
 
 def told(message: str, params: dict[str, Any]) -> str:

@@ -7,7 +7,6 @@ import traceback
 
 from flask import Flask, current_app, jsonify, render_template, request
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext as _
 from flask_wtf.csrf import CSRFError
 from jinja2 import TemplateError
 from markupsafe import escape
@@ -16,6 +15,7 @@ from werkzeug.exceptions import HTTPException
 
 from models.base import Refusal, db
 from portal.access.permissions import NotAllowed
+from portal.translations.words import gettext as _
 
 
 def register(app: Flask) -> None:

@@ -19,7 +19,6 @@ from flask import (
     url_for,
 )
 from flask_babel import force_locale
-from flask_babel import gettext as _
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
@@ -43,6 +42,7 @@ from portal.exchange.summary_sheet import write_summary
 from portal.jobs import DONE, FAILED, job, start_job
 from portal.policy.packs import programme_called
 from portal.theme.pages import Outcome
+from portal.translations.words import gettext as _
 from portal.web.actor import clock, config, current_actor
 from portal.web.downloads import sheet_answer, told
 from portal.web.errors import words_of

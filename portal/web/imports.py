@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import IO, Any
 
 from flask import Blueprint, Flask, abort, redirect, render_template, request, url_for
-from flask_babel import gettext as _
 from sqlalchemy import func, select, update
 from werkzeug.datastructures import FileStorage
 from werkzeug.wrappers import Response
@@ -32,6 +31,7 @@ from portal.policy.judge import in_force
 from portal.policy.packs import programme_called
 from portal.theme.pages import ImportDone, Preview, SheetCell, SheetRow, Tile, Upload
 from portal.theme.shapes import Choice, Filter
+from portal.translations.words import gettext as _
 from portal.web.actor import clock, config, current_actor
 from portal.web.downloads import sheet_answer, told
 from portal.web.errors import words_of

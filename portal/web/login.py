@@ -8,13 +8,13 @@ from datetime import UTC, datetime
 import segno
 from flask import Blueprint, Flask, flash, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext as _
 from flask_login import login_user
 from markupsafe import Markup
 
 from models.base import Refusal, db
 from portal.access import accounts, audit, login, own_password, passwords, second_factor, sessions
 from portal.access.sessions import SignedIn
+from portal.translations.words import gettext as _
 from portal.web.actor import (
     address,
     clock,
