@@ -3,6 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PORT ?= 8000
+APPLICATIONS ?= 1000000
 # the demonstration stands inside the 2026 window; production refuses a pinned clock
 PORTAL_TODAY ?= 2026-08-03
 
@@ -29,8 +30,8 @@ check: .venv/development ## lint, formatting, types, import directions
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: .venv/development ## measure on 1,000,000 applications, beside the bare statements
-	$(BIN)/flask bench run
+bench: .venv/development ## measure on APPLICATIONS (1000000) on both databases, beside the bare statements
+	$(BIN)/python -m tests.load.bench $(APPLICATIONS)
 
 clean: ## remove what was built; data in instance/ stays
 	rm -rf .venv build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-import subprocess
 import tempfile
 import threading
 from collections.abc import Callable, Generator, Iterator
@@ -17,7 +16,6 @@ from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
-import psycopg
 import pytest
 from flask import Flask
 from flask_migrate import upgrade
@@ -31,8 +29,8 @@ from portal.access.actor import Actor
 from portal.app import create_app
 from portal.clock import Clock
 from portal.config import Config
+from tests.support import postgres
 
-POSTGRES = Path(os.environ.get("POSTGRES_BIN", "/usr/lib/postgresql/15/bin"))
 PASSWORD = "kite-plum-91-harbour"
 TODAY = date(2026, 5, 20)
 
@@ -53,12 +51,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Services run on both databases."""
     if "dialect" not in metafunc.fixturenames:
         return
-    both = "services" in metafunc.definition.path.parts and (POSTGRES / "initdb").exists()
+    both = "services" in metafunc.definition.path.parts and postgres.is_here()
     metafunc.parametrize("dialect", ["sqlite", "postgresql"] if both else ["sqlite"])
 
 
 def make_config(url: str, home: Path, **settings: object) -> Config:
-    """A configuration for tests: fixed keys, a pinned day inside the 2026 window."""
+    """A configuration for tests: fixed keys, a pinned day before the 2026 window."""
     values: dict[str, object] = {
         "database_url": url,
         "redis_url": None,
@@ -84,29 +82,9 @@ def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def postgresql_server() -> Iterator[str]:
     """The address of a PostgreSQL of our own, with ``{name}`` for the database."""
     home = Path(tempfile.mkdtemp(prefix="jx-pg-", dir="/tmp"))
-    _as_postgres(
-        home,
-        "initdb",
-        "-D",
-        home / "data",
-        "-U",
-        "portal",
-        "-A",
-        "trust",
-        "--no-sync",
-        "-E",
-        "UTF8",
-        "--locale=C.UTF-8",
-    )
-    quick = f"-F -c listen_addresses='' -k {home} -c full_page_writes=off"
-    _as_postgres(
-        home, "pg_ctl", "-D", home / "data", "-w", "-o", quick, "-l", home / "log", "start"
-    )
-    try:
-        yield f"postgresql+psycopg://portal@/{{name}}?host={home}"
-    finally:
-        _as_postgres(home, "pg_ctl", "-D", home / "data", "-m", "immediate", "stop")
-        shutil.rmtree(home, ignore_errors=True)
+    with postgres.running(home, *postgres.CARELESS) as server:
+        yield server
+    shutil.rmtree(home, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
@@ -135,7 +113,7 @@ def database_url(dialect: str, tmp_path: Path, request: pytest.FixtureRequest) -
     name = f"t{secrets.token_hex(6)}"
     _create_database(server, name, request.getfixturevalue("migrated_postgresql"))
     yield server.format(name=name)
-    _administer(server, f'DROP DATABASE "{name}" WITH (FORCE)')
+    postgres.administer(server, f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
 @pytest.fixture
@@ -286,19 +264,4 @@ def _migrate(config: Config) -> None:
 
 
 def _create_database(server: str, name: str, template: str) -> None:
-    _administer(server, f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
-
-
-def _administer(server: str, command: str) -> None:
-    address = server.replace("+psycopg", "").format(name="postgres")
-    with psycopg.connect(address, autocommit=True) as connection:
-        connection.execute(command)
-
-
-def _as_postgres(home: Path, program: str, *arguments: object) -> None:
-    command = [str(POSTGRES / program), *map(str, arguments)]
-    if os.geteuid() == 0:
-        # PostgreSQL refuses to run as root
-        shutil.chown(home, "postgres")
-        command = ["runuser", "-u", "postgres", "--", *command]
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    postgres.administer(server, f'CREATE DATABASE "{name}" TEMPLATE "{template}"')

@@ -7,8 +7,9 @@ from typing import Any
 
 import click
 from flask import current_app
-from sqlalchemy import select, text
+from sqlalchemy import func, select, text
 
+from models.application import Application
 from models.base import db
 from models.programme import Programme
 from portal.access.accounts import actor_named
@@ -62,7 +63,11 @@ def run_command(runs: int, skip: str) -> dict[str, Any]:
         found.append(measures.export(session))
     if "pages" not in left:
         found += measures.pages(app, runs)
-    return {"database": db.engine.dialect.name, "measured": [row.told() for row in found]}
+    return {
+        "database": db.engine.dialect.name,
+        "applications": session.scalar(select(func.count()).select_from(Application)),
+        "measured": [row.told() for row in found],
+    }
 
 
 commands = [bench]

@@ -10,10 +10,11 @@ from flask_migrate import check
 
 from models.base import db
 from portal.app import create_app
-from tests.conftest import POSTGRES, make_config
+from tests.conftest import make_config
+from tests.support import postgres
 
 needs_postgresql = pytest.mark.skipif(
-    not (POSTGRES / "initdb").exists(), reason=f"there is no PostgreSQL in {POSTGRES}"
+    not postgres.is_here(), reason=f"there is no PostgreSQL in {postgres.PROGRAMS}"
 )
 
 
