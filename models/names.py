@@ -27,7 +27,6 @@ _SURNAMES = {
     "翟": "zhai2",
 }
 _COMPOUND = "单于"
-_WORDS = {"长宁": ("chang2", "ning2")}
 
 
 def name_key(text: str) -> str:
@@ -59,9 +58,5 @@ def _syllables(text: str) -> Iterator[str]:
     readings = [said[0] for said in pinyin(text, style=Style.TONE3, errors=list)]  # type: ignore[arg-type]
     if len(text) <= _PERSON_LENGTH and not text.startswith(_COMPOUND):
         readings[:1] = [_SURNAMES.get(character, readings[0]) for character in text[:1]]
-    for word, sounds in _WORDS.items():
-        at = text.find(word)
-        if at >= 0:
-            readings[at : at + len(word)] = sounds
     for character, reading in zip(text, readings, strict=True):
         yield character if reading == character else f"{reading} {character}"

@@ -1,7 +1,7 @@
 """Accounts: made with a one-use password, moved, disabled and reset, each act recorded.
 
 Districts keep the accounts of the grass-roots unions below them; the system administrator keeps
-all (S15 七, R146–R150).
+all (S15 七).
 """
 
 from __future__ import annotations
@@ -139,7 +139,7 @@ def create_account(
     organization: Organization,
     phone: str = "",
 ) -> tuple[Account, str]:
-    """A new account and the one-use password it starts with, good for 7 days (R147, R148)."""
+    """A new account and the one-use password it starts with, good for 7 days (S15 七)."""
     require(actor, "account:write")
     _refuse_placing(actor, role, organization)
     account = Account(
@@ -221,7 +221,7 @@ def reset_password(
 
 
 def delete_account(session: Session, actor: Actor, clock: Clock, account_id: int) -> Removal:
-    """Delete an account that never did anything; one with a history is disabled (R150)."""
+    """Delete an account that never did anything; one with a history is disabled (S15 七)."""
     account = managed_account(session, actor, account_id)
     if _has_history(session, account.id):
         disable_account(session, actor, clock, account.id)

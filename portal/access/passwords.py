@@ -35,7 +35,7 @@ class PasswordLength(WeakPassword):
 
 
 class PasswordNamesItsOwner(WeakPassword):
-    """It holds the login, the name or the end of the phone number (等保 2.0, R148)."""
+    """It holds the login, the name or the end of the phone number (等保 2.0)."""
 
     message = N_("A password must not contain your account, your name or your phone number.")
 

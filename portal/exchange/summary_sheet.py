@@ -1,4 +1,4 @@
-"""The 汇总表 of a programme (S15 三, R179): a row a case by window and district, sums below."""
+"""The 汇总表 of a programme (S15 三): a row a case by window and district, sums below."""
 
 from __future__ import annotations
 

@@ -71,7 +71,7 @@ def edit(
     values: Values,
     seen_version: int,
 ) -> None:
-    """Write an edited form over *application* and send it back for review (S15 手册, R139–R141).
+    """Write an edited form over *application* and send it back for review (S15 手册).
 
     Raises ``NotEditable`` and ``ChangedMeanwhile``.
     """

@@ -160,7 +160,7 @@ class FormReader:
     def _payee(
         self, found: dict[str, Any], problems: list[Problem]
     ) -> tuple[str, str, str | None] | None:
-        """Exactly one of member card and bank account (S15 四, R160)."""
+        """Exactly one of member card and bank account (S15 四)."""
         card, account = found.get("payee.card"), found.get("payee.account")
         bank = found.get("payee.bank")
         broken = {item.key for item in problems} & {"payee.card", "payee.account"}

@@ -30,7 +30,7 @@ def label_of(revision: Revision, state: str, stage_key: str | None) -> str:
 
 
 def editable(application: Application) -> bool:
-    """Whether the case may be edited: a draft, returned, or still undecided (S15 手册, R139)."""
+    """Whether the case may be edited: a draft, returned, or still undecided (S15 手册)."""
     if application.state in (DRAFT, RETURNED):
         return True
     if application.state != WAITING:

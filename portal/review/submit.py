@@ -75,7 +75,7 @@ def submit(session: Session, actor: Actor, clock: Clock, cases: Sequence[int]) -
 def resubmit(session: Session, actor: Actor, clock: Clock, application: Application) -> None:
     """Send an edited case back for review at the stage it waits for or was returned to.
 
-    Its place in the sequence stays, passed conditions are asked again (S15 手册, R141).
+    Its place in the sequence stays, passed conditions are asked again (S15 手册).
     """
     require(actor, "application:write")
     now = clock.now()
