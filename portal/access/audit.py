@@ -121,11 +121,8 @@ def _entries_of(seal_id: int) -> Any:
 
 
 def _digest(rows: Sequence[Any]) -> bytes:
-    digest = hashlib.sha256()
-    for row in rows:
-        digest.update(json.dumps(list(row), default=str, ensure_ascii=False).encode())
-        digest.update(b"\n")
-    return digest.digest()
+    text = json.dumps([tuple(row) for row in rows], default=str, ensure_ascii=False)
+    return hashlib.sha256(text.encode()).digest()
 
 
 def _mac(previous: bytes, seal_id: int, digest: bytes) -> bytes:

@@ -255,13 +255,18 @@ def _told(act: Act) -> Outcome:
     count, fen = act.session.execute(
         select(func.count(), func.coalesce(func.sum(Application.amount_fen), 0)).where(moved)
     ).one()
-    skipped = _skipped(act)
+    skipped = _skipped(act) if count < _chosen(act) else []
     _note_skipped(act, skipped)
     kinds = {row.kind for row in skipped}
     act.batch.decided = count
     act.batch.skipped = {kind: sum(row.kind == kind for row in skipped) for kind in sorted(kinds)}
     act.session.flush()
     return Outcome(act.batch.id, count, int(fen), skipped)
+
+
+def _chosen(act: Act) -> int:
+    items = select(func.count()).where(SelectionItem.selection_id == act.selection.id)
+    return act.session.execute(items).scalar_one()
 
 
 def _note_skipped(act: Act, skipped: list[Skipped]) -> None:
