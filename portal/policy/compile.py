@@ -24,6 +24,7 @@ from sqlalchemy import (
     literal_column,
     or_,
     select,
+    true,
     union,
 )
 
@@ -89,6 +90,7 @@ def _looked(revision: Revision, only: Select[Any] | None) -> CTE:
         Application.id.label("id"),
         Application.sequence.label("sequence"),
         Application.state.in_(_PLACED).label("placed"),
+        _wanted(only).label("wanted"),
         *(_condition_code(row, revision) for row in revision.conditions),
         *_tier_columns(revision),
         *_bound_keys(revision),
@@ -102,6 +104,15 @@ def _looked(revision: Revision, only: Select[Any] | None) -> CTE:
     if only is not None:
         chosen = chosen.where(Application.id.in_(_widened(revision, only)))
     return _materialized(chosen, "looked")
+
+
+def _wanted(only: Select[Any] | None) -> Sql:
+    """Whether a case was asked for, or only shares a key with one that was.
+
+    Worked out here, not by joining *only* once more at the end: PostgreSQL, which knows nothing
+    of rows that its own transaction wrote, would loop over all pairs.
+    """
+    return true() if only is None else Application.id.in_(only)
 
 
 def _materialized(statement: Select[Any], name: str) -> CTE:
@@ -331,7 +342,7 @@ def _verdict(layer: CTE, worst: Sql, revision: Revision, only: Select[Any] | Non
         _keys_where(_questions(final, revision)).label("asked"),
         *(final.c[code_column(key)] for key in _coded(revision)),
     )
-    return statement if only is None else statement.where(final.c.id.in_(only))
+    return statement if only is None else statement.where(final.c.wanted)
 
 
 def _coded(revision: Revision) -> list[str]:

@@ -22,6 +22,8 @@ from portal.policy.pack_files import Flaw, PackFile, read
 from portal.policy.pack_rows import fill, rows_of
 from portal.policy.terms import BadTerm, terms_in
 
+_IN_TABLES = {operator.key for operator in OPERATORS.values() if operator.takes == TABLE}
+
 
 def checked(session: Session, path: Path) -> tuple[PackFile, list[Flaw]]:
     """The pack at *path* and everything wrong with it, with lines; nothing is written."""
@@ -78,9 +80,9 @@ def _named_catalogues(revision: Revision) -> Iterator[tuple[Place, str]]:
             yield ("fields", place, "catalogue"), field.catalogue
     for path, terms in _terms(revision):
         for term in terms:
-            operator = OPERATORS.get(term[1]) if len(term) == 3 else None
-            if operator is not None and operator.takes == TABLE:
-                yield path, term[2]
+            match term:
+                case [_, str(operator), str(key)] if operator in _IN_TABLES:
+                    yield path, key
 
 
 def _terms(revision: Revision) -> Iterator[tuple[Place, Iterable[Any]]]:

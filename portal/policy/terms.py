@@ -61,7 +61,7 @@ def term_sql(term: Any, revision: Revision) -> Sql:
     if not isinstance(term, list) or len(term) not in (2, 3):
         raise BadTerm(term=term)
     known = _known(term[0], revision)
-    operator = operators.OPERATORS.get(term[1])
+    operator = operators.OPERATORS.get(term[1]) if isinstance(term[1], str) else None
     if operator is None or known.kind not in operator.kinds:
         raise UnknownOperator(operator=term[1], fact=term[0])
     if (operator.takes == operators.NONE) != (len(term) == 2):
@@ -73,7 +73,7 @@ def term_sql(term: Any, revision: Revision) -> Sql:
 def shape(group: Any) -> tuple[str, list[Any]]:
     """The kind of a group (``all``, ``any``, ``at_least``) and its items; raises ``BadTerm``."""
     if isinstance(group, dict):
-        if set(group) == {"at_least", "of"} and isinstance(group["at_least"], int):
+        if set(group) == {"at_least", "of"} and _reachable(group["at_least"], group["of"]):
             return "at_least", group["of"]
         for kind in ("all", "any"):
             if set(group) == {kind} and isinstance(group[kind], list) and group[kind]:
@@ -100,6 +100,11 @@ def facts_in(term: list[Any], revision: Revision) -> Iterator[Fact]:
         named = fact(value, revision) if isinstance(value, str) else None
         if named is not None:
             yield named
+
+
+def _reachable(count: Any, items: Any) -> bool:
+    """Whether *count* of *items* can hold, and need not always; a bool is no count."""
+    return type(count) is int and isinstance(items, list) and 1 <= count <= len(items)
 
 
 def _item_sql(item: Any, revision: Revision) -> Sql:
