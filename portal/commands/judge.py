@@ -10,8 +10,8 @@ from sqlalchemy import select
 
 from models.application import Application
 from models.base import N_, Refusal, db
-from portal.cli import verb
-from portal.policy.explain import explain
+from portal.cli import told, verb
+from portal.policy.explain import Finding, explain
 from portal.policy.judge import judge_programme
 from portal.policy.packs import programme_called
 
@@ -49,7 +49,16 @@ def explain_command(number: str) -> dict[str, Any]:
     explanation = explain(db.session(), found)
     if explanation is None:
         raise NotJudged(number=number)
-    return asdict(explanation)
+    return asdict(explanation) | {"findings": [_told(row) for row in explanation.findings]}
+
+
+def _told(finding: Finding) -> dict[str, Any]:
+    """*finding* as JSON has it: labels in the language of the command line, instants as text."""
+    found = asdict(finding)
+    found["facts"] = [[told(label, {}), value] for label, value in finding.facts]
+    if finding.override is not None:
+        found["override"]["at"] = finding.override.at.isoformat()
+    return found
 
 
 commands = [judge_command, explain_command]
