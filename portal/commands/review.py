@@ -10,7 +10,7 @@ from sqlalchemy import select
 from models.application import WAITING, Application
 from models.base import N_, Refusal, db
 from models.decision import PASS, REJECT, RETURN
-from models.programme import Programme, Revision
+from models.programme import Programme, Revision, Stage
 from portal.access.accounts import actor_named
 from portal.cli import clock, told, verb
 from portal.policy.facts import source
@@ -25,6 +25,12 @@ class NotInForce(Refusal):
     """The programme has no published revision."""
 
     message = N_("%(code)s is not published.")
+
+
+class NoSuchStage(Refusal):
+    """No revision of the programme has the stage."""
+
+    message = N_("%(code)s has no stage called %(stage)s.")
 
 
 class BadWhere(Refusal):
@@ -51,7 +57,9 @@ def review_command(
         raise click.UsageError("one of --approve, --return, --reject is needed")
     session = db.session()
     programme, actor = programme_called(session, code), actor_named(session, login)
-    chosen = _chosen(programme, _revision(programme), stage, where)
+    revision = _revision(programme)
+    _refuse_unknown_stage(programme, stage)
+    chosen = _chosen(programme, revision, stage, where)
     selection = freeze(session, actor, clock(), outcome, chosen)
     override = reason if outcome == PASS else ""
     done = decide(session, actor, clock(), selection, outcome, reason, override)
@@ -65,6 +73,13 @@ def _revision(programme: Programme) -> Revision:
     if found is None:
         raise NotInForce(code=programme.code)
     return found
+
+
+def _refuse_unknown_stage(programme: Programme, stage: str) -> None:
+    """Cases wait at stages of earlier revisions too."""
+    rows = select(Stage.id).join(Revision).where(Revision.programme_id == programme.id)
+    if db.session.scalar(rows.where(Stage.key == stage).limit(1)) is None:
+        raise NoSuchStage(code=programme.code, stage=stage)
 
 
 def _chosen(programme: Programme, revision: Revision, stage: str, where: tuple[str, ...]) -> Any:
