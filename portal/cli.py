@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import re
 import sys
 from collections.abc import Callable
 from functools import wraps
@@ -22,6 +23,7 @@ from portal.translations.words import gettext
 from portal.web.errors import words_of
 
 P = ParamSpec("P")
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 
 def register(app: Flask) -> None:
@@ -48,6 +50,7 @@ def verb(function: Callable[P, dict[str, Any]]) -> Callable[..., None]:
     @with_appcontext
     @wraps(function)
     def run(*args: Any, as_json: bool, **kwargs: Any) -> None:
+        _refuse_no_text(kwargs)
         begin_writing()
         with force_locale(current_app.config["BABEL_DEFAULT_LOCALE"]):
             try:
@@ -59,6 +62,14 @@ def verb(function: Callable[P, dict[str, Any]]) -> Callable[..., None]:
             sys.exit(1)
 
     return run
+
+
+def _refuse_no_text(arguments: dict[str, Any]) -> None:
+    """Bytes that are not UTF-8 come as surrogates, which no database takes; paths may have them."""
+    for value in arguments.values():
+        for text in value if isinstance(value, tuple) else (value,):
+            if isinstance(text, str) and _SURROGATE.search(text):
+                raise click.UsageError("an argument is not UTF-8 text")
 
 
 def _refuse(refusal: Refusal, as_json: bool) -> None:
