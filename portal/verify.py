@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from cryptography.exceptions import InvalidTag
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from models.account import Account
@@ -36,10 +36,11 @@ def sealed_values(session: Session) -> Iterator[str]:
 def _unopened(session: Session, entity: type, name: str, attribute: Sealed) -> Iterator[str]:
     table = entity.__table__  # type: ignore[attr-defined]
     columns = (table.c.id, table.c.row_key, table.c[f"{name}_sealed"], table.c[f"{name}_index"])
-    rows = session.execute(select(*columns).where(table.c[f"{name}_sealed"].is_not(None)))
+    filled = or_(columns[2].is_not(None), columns[3].is_not(None))
+    rows = session.execute(select(*columns).where(filled))
     for row_id, row_key, sealed, index in rows.yield_per(10_000):
         try:
-            text = attribute.open(row_key, sealed)
+            text = attribute.open(row_key, sealed or b"")
         except (InvalidTag, KeyError, ValueError):
             yield f"sealed: {table.name} {row_id} {name} does not open"
             continue
