@@ -21,7 +21,7 @@ from portal.policy.compile import (
     UNKNOWN,
     code_column,
 )
-from portal.policy.facts import Fact, source
+from portal.policy.facts import MONEY, Fact, source
 from portal.policy.judge import policy_for
 from portal.policy.terms import facts_in, terms_in
 
@@ -161,8 +161,10 @@ def _values(
 
 
 def _shown(item: Fact, value: Any, revision: Revision) -> Any:
-    """A stored code as the programme's form words it; anything else as it is."""
+    """A stored code as the programme's form words it, money in yuan; anything else as it is."""
     for row in revision.fields:
         if row.key == item.key and value in row.choices:
             return row.choices[value]
+    if item.kind == MONEY and value is not None:
+        return value / 100
     return value.isoformat() if isinstance(value, date) else value

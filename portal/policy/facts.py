@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, Date, FromClause, case, cast, null
+from sqlalchemy import ColumnElement, Date, FromClause, case, cast, func, null
 
 from models.applicant import Applicant
 from models.application import Application
@@ -95,8 +95,10 @@ def _form_fact(row: FormField) -> Fact:
     kind = _FIELD_KINDS.get(row.kind, TEXT)
     value = Application.fields[row.key.removeprefix("field.")]
     read: ColumnElement[Any] = value.as_string()
-    if kind in (NUMBER, MONEY):
-        read = value.as_integer()
+    if kind == NUMBER:
+        read = value.as_float()
+    elif kind == MONEY:
+        read = func.round(value.as_float() * 100)  # answered in yuan, compared in fen
     elif kind == YES_NO:
         read = value.as_boolean()
     return Fact(row.key, row.label, TEXT if kind == DATE else kind, lambda _revision: read)

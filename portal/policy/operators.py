@@ -65,12 +65,10 @@ def _text(value: Any) -> str:
 
 def _fen(value: Any) -> int:
     """Yuan as written in a pack, in fen."""
-    if isinstance(value, bool):
-        raise TypeError(value)
-    fen = value * 100
-    if fen != int(fen):
+    fen = _number(value) * 100
+    if abs(fen - round(fen)) > 1e-6:
         raise ValueError(value)
-    return int(fen)
+    return round(fen)
 
 
 def _number(value: Any) -> int | float:
