@@ -14,6 +14,7 @@ from models.applicant import Applicant
 from models.application import Application
 from models.base import Refusal, db
 from models.decision import PASS, REJECT, RETURN, DecisionBatch, Selection, SelectionItem
+from portal.access.scope import visible
 from portal.review.decide import decide
 from portal.review.selections import freeze, freeze_seen, preflight, selection_of
 from portal.review.standing import INELIGIBLE, NEEDS_PERSON, READY, REASONS
@@ -85,7 +86,10 @@ def outcome_page(view: Any, batch_id: int) -> Any:
         )
         .join(Applicant, Applicant.id == Application.applicant_id)
         .join(SelectionItem, SelectionItem.application_id == Application.id)
-        .where(SelectionItem.selection_id == batch.selection_id)
+        .where(
+            SelectionItem.selection_id == batch.selection_id,
+            visible(Application, current_actor()),
+        )
         .order_by(SelectionItem.skipped.is_(None), Application.id)
     ).all()
     done = [row for row in rows if row.skipped is None]
