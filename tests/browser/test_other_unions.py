@@ -17,8 +17,10 @@ from openpyxl import load_workbook
 from playwright.sync_api import Page
 from sqlalchemy import select
 
+from models.account import Account
 from models.application import Application
 from models.base import begin_writing, db
+from portal.access.accounts import move_account, system_actor
 from portal.verify import violations
 from portal.web.routes import PUBLIC, SIGNED_IN, permission_of
 from tests.browser.districts import Loot, two_districts
@@ -253,6 +255,26 @@ def test_a_form_cannot_reach_another_union(page: Page, app: Flask, loot: Loot, l
         shown = page.content()
         assert {word for word in loot.words if word in shown} <= said | set(changes.values())
     assert _everything(app) == before
+
+
+def test_whoever_moves_away_no_longer_sees_what_they_decided(
+    page: Page, app: Flask, town: City, loot: Loot
+) -> None:
+    with app.app_context():
+        begin_writing()
+        system = system_actor(db.session())
+        moved = db.session.scalars(select(Account.id).where(Account.login == "unit-jia")).one()
+        move_account(db.session(), system, CLOCK, moved, town.union("D2-1"))
+        db.session.commit()
+        begin_writing(False)
+    _sign_in(page, "unit-jia")
+    theirs = loot.words - {"unit-jia"}
+    for url in (
+        f"/application/outcome/{loot.numbers['outcome']}",
+        f"/application/confirm/{loot.keys['selection']}",
+    ):
+        page.goto(url)
+        assert [word for word in theirs if word in page.content()] == [], url
 
 
 def test_an_auditor_reads_all_and_writes_nothing(page: Page, app: Flask, loot: Loot) -> None:
