@@ -31,6 +31,7 @@ from portal.access.permissions import may
 from portal.evidence.identifiers import mask_id
 from portal.review.route import StageBook
 from portal.theme import cells
+from portal.translations.words import gettext as _
 from portal.web.actor import current_actor
 
 MARKS = {
@@ -153,4 +154,4 @@ def clause(row: Any) -> str:
 def status(row: Any) -> Markup:
     """Where the case stands, in the programme's own word."""
     word = book().label(row.revision_id, row.state, row.stage_key)
-    return cells.status(word, MARKS.get(row.state, "closed"))
+    return cells.status(_(word), MARKS.get(row.state, "closed"))

@@ -12,7 +12,7 @@ from sqlalchemy.orm import joinedload
 
 from admin_views.application_cells import MARKS, VERDICT_MARKS, book
 from admin_views.application_forms import mask_of, stored_cells
-from models.application import Application
+from models.application import RETURNED, WAITING, Application
 from models.base import db
 from models.decision import OUTCOMES, PASS, PAY, REJECT, RETURN, SUBMIT, Decision, Override
 from models.programme import ASK, NOTE
@@ -42,8 +42,14 @@ def detail(application: Application, actions: list[Action]) -> Detail:
         actions=actions,
         action_url=url_for("application.action_view"),
         edit_url=url_for("application.edit_view", id=application.id) if writes else "",
+        withdraw_url=url_for("application.withdraw") if writes and _is_out(application) else "",
         page_url=url_for("application.details_view", id=application.id),
     )
+
+
+def _is_out(application: Application) -> bool:
+    """Submitted and not decided for good."""
+    return application.state in (WAITING, RETURNED)
 
 
 def _standing(application: Application) -> Section:

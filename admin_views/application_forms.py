@@ -8,6 +8,7 @@ from flask import flash
 from flask_wtf import FlaskForm
 from sqlalchemy import select
 from wtforms import DateField, Field, HiddenField, SelectField, StringField, TextAreaField
+from wtforms.validators import InputRequired, Length
 
 from admin_views.choices import offered
 from models.application import Application
@@ -17,11 +18,20 @@ from models.organization import Organization
 from models.programme import FormField, Revision
 from portal.access.permissions import may
 from portal.evidence.identifiers import mask_card, mask_id, mask_phone
-from portal.review.reading import Problem
+from portal.review.reading import Problem, Values
 from portal.translations.words import gettext as _
+from portal.translations.words import lazy_gettext as _l
 from portal.web.actor import current_actor
+from portal.web.downloads import told
 
 Fieldsets = list[tuple[str, list[str]]]
+
+
+class ExportReason(FlaskForm):
+    """Why identifiers are wanted in full."""
+
+    with_identifiers = HiddenField(default="1")
+    reason = StringField(_l("Reason"), [InputRequired(), Length(min=2, max=200)])
 
 
 def name_of(key: str) -> str:
@@ -29,30 +39,39 @@ def name_of(key: str) -> str:
     return key.replace(".", "__")
 
 
-def shown_fields(revision: Revision) -> list[FormField]:
-    """The fields that this person fills in."""
-    backdates = may(current_actor(), "application:backdate")
-    return [row for row in revision.fields if backdates or row.key != "application.received_on"]
+def shown_fields(revision: Revision, application: Application | None) -> list[FormField]:
+    """The fields that this person fills in; a survey only whoever answers it (S26 附件)."""
+    actor = current_actor()
+    hidden = set() if may(actor, "application:backdate") else {"application.received_on"}
+    if application is not None and application.created_by_id != actor.account_id:
+        hidden |= {row.key for row in revision.fields if row.purpose == "survey"}
+    return [row for row in revision.fields if row.key not in hidden]
 
 
-def form_class(revision: Revision) -> type[FlaskForm]:
+def form_class(revision: Revision, application: Application | None) -> type[FlaskForm]:
     """A form with one input per field of *revision*, in order, and the version that was seen."""
-    inputs: dict[str, Any] = {name_of(row.key): _input(row) for row in shown_fields(revision)}
+    shown = shown_fields(revision, application)
+    inputs: dict[str, Any] = {name_of(row.key): _input(row) for row in shown}
     return type("ApplicationForm", (FlaskForm,), inputs | {"seen_version": HiddenField()})
 
 
-def fieldsets(revision: Revision) -> Fieldsets:
+def fieldsets(revision: Revision, application: Application | None) -> Fieldsets:
     """The sections of the paper with the inputs of each."""
     found: dict[str, list[str]] = {}
-    for row in shown_fields(revision):
+    for row in shown_fields(revision, application):
         found.setdefault(row.section, []).append(name_of(row.key))
     return list(found.items())
 
 
-def cells_of(form: FlaskForm, revision: Revision, stored: dict[str, str]) -> dict[str, str]:
-    """What was typed, by field key; a mask left as it was stands for what is stored."""
-    typed = {}
-    for row in shown_fields(revision):
+def cells_of(
+    form: FlaskForm, revision: Revision, application: Application | None, stored: dict[str, str]
+) -> dict[str, str]:
+    """What was typed, by field key; a mask left as it was stands for what is stored.
+
+    So does a survey answer that this person was not shown.
+    """
+    typed = {key: text for key, text in stored.items() if key.startswith("survey.")}
+    for row in shown_fields(revision, application):
         raw = form[name_of(row.key)].raw_data
         text = str(raw[0]) if raw else ""
         kept = stored.get(row.key, "")
@@ -63,12 +82,17 @@ def cells_of(form: FlaskForm, revision: Revision, stored: dict[str, str]) -> dic
 def show_problems(form: FlaskForm, problems: list[Problem]) -> None:
     """Put every problem beside its field; one without a field stands above the form."""
     for problem in problems:
-        name, text = name_of(problem.key), _(problem.message)
-        words = text % problem.params if problem.params else text
+        name, words = name_of(problem.key), told(problem.message, problem.params)
         if name in form:
             form[name].errors = [*form[name].errors, words]
         else:
             flash(f"{problem.label}：{words}", "error")
+
+
+def flash_warnings(values: Values) -> None:
+    """Say what was accepted and deserves a second look."""
+    for problem in values.warnings:
+        flash(f"{problem.label}：{told(problem.message, problem.params)}", "warning")
 
 
 def stored_cells(application: Application, answers: dict[str, Any]) -> dict[str, str]:

@@ -42,6 +42,7 @@ from portal.policy.judge import in_force
 from portal.review.entering import edit, enter
 from portal.review.reading import FormReader, already_claimed, claimed_problem
 from portal.review.route import editable
+from portal.review.submit import withdraw
 from portal.theme import cells
 from portal.theme.pages import Detail
 from portal.theme.shapes import Action, Tool
@@ -144,7 +145,12 @@ class ApplicationView(PortalModelView):
     def permissions(self) -> dict[str, str]:
         """Deciding needs more than reading; revealing is its own permission."""
         decides = dict.fromkeys(("action_view", "confirm", "outcome"), "application:decide")
-        special = {"reveal": "applicant:reveal", "export_rows": "application:export"}
+        special = {
+            "reveal": "applicant:reveal",
+            "export_rows": "application:export",
+            "export_full": "applicant:reveal",
+            "withdraw": "application:write",
+        }
         return super().permissions | decides | special
 
     def load(self, ids: Sequence[int]) -> list[Any]:
@@ -162,9 +168,22 @@ class ApplicationView(PortalModelView):
         if may(current_actor(), "application:export"):
             url = url_for(".export_rows", **self._state(request.args))
             found.append(Tool(_("Export"), url, icon="table-export", post=True))
+            found += self._more_sheets()
         if may(current_actor(), "application:import"):
             found.append(Tool(_("Import"), url_for("imports.upload"), icon="table-import"))
         return [*found, *super().tools()]
+
+    def _more_sheets(self) -> list[Tool]:
+        """Identifiers in full for those who may see them, and the summary of one programme."""
+        state = self._state(request.args)
+        found = []
+        if may(current_actor(), "applicant:reveal"):
+            url = url_for(".export_full", **state)
+            found.append(Tool(_("Export in full"), url, icon="id"))
+        code = made.book().programme_code(state.get("programme", ""))
+        if code:
+            found.append(Tool(_("Summary"), url_for("exports.summary", code=code), icon="sum"))
+        return found
 
     def cell_number(self, row: Any) -> Markup:
         """The number, opening the drawer."""
@@ -211,7 +230,8 @@ class ApplicationView(PortalModelView):
         waits = model.state == WAITING and model.stage_key in made.book().acting_on(
             current_actor().role
         )
-        allowed = waits and may(current_actor(), "application:decide")
+        own = current_actor().account_id in (model.created_by_id, model.submitted_by_id)
+        allowed = waits and not own and may(current_actor(), "application:decide")
         return detail(model, acts.actions() if allowed else [])
 
     @expose("/action/", methods=("POST",))
@@ -228,6 +248,37 @@ class ApplicationView(PortalModelView):
     def outcome(self, batch_id: int) -> Any:
         """Tell what was done."""
         return acts.outcome_page(self, batch_id)
+
+    @expose("/withdraw", methods=("POST",))
+    def withdraw(self) -> Any:
+        """Take a case back."""
+        row_id, _colon, seen = request.form.get("rowid", "").partition(":")
+        application = self.get_one(row_id)
+        try:
+            number = int(seen) if seen.isdecimal() and len(seen) < 10 else 0
+            withdraw(db.session(), current_actor(), clock(), application, number)
+            db.session.commit()
+            flash(_("The application was withdrawn."), "success")
+        except Refusal as refusal:
+            db.session.rollback()
+            flash(words_of(refusal), "error")
+        return redirect(url_for(".details_view", id=application.id))
+
+    @expose("/full", methods=("GET", "POST"))
+    def export_full(self) -> Any:
+        """The same sheet with identifiers in full, for a reason that is kept."""
+        back = url_for(".index_view", **self._state(request.args))
+        form = forms.ExportReason()
+        if request.method == "POST" and form.validate():
+            return start_export(self.matching(), back)
+        return self.render(
+            self.edit_template,
+            form=form,
+            form_opts=None,
+            return_url=back,
+            form_title=_("Export in full"),
+            form_lead=_("ID, phone, card and account numbers stand in the sheet unmasked."),
+        )
 
     @expose("/sheet", methods=("POST",))
     def export_rows(self) -> Any:
@@ -257,12 +308,12 @@ class ApplicationView(PortalModelView):
     def create_view(self) -> Any:
         """The form of the programme that is receiving applications."""
         revision, channel = self._receiving()
-        form = forms.form_class(revision)(data=forms.prefilled(None, {}))
+        form = forms.form_class(revision, None)(data=forms.prefilled(None, {}))
         if request.method == "POST" and form.is_submitted():
             done = self._submit(form, revision, channel)
             if done is not None:
                 return done
-        return self._form_page(self.create_template, form, revision, revision.programme.title)
+        return self._form_page(self.create_template, form, revision, None)
 
     @expose("/edit/", methods=("GET", "POST"))
     def edit_view(self) -> Any:
@@ -274,15 +325,15 @@ class ApplicationView(PortalModelView):
         survey = db.session.get(SurveyAnswer, application.id)
         answers = survey.answers if survey else {}
         first = forms.prefilled(application, answers)
-        form = forms.form_class(application.revision)(data=_dated(first, application.revision))
+        revision = application.revision
+        form = forms.form_class(revision, application)(data=_dated(first, revision))
         if request.method == "POST":
             done = self._save(form, application, answers)
             if done is not None:
                 return done
         else:
             form.seen_version.data = str(application.version)
-        title = f"{application.number} {application.applicant.name}"
-        return self._form_page(self.edit_template, form, application.revision, title)
+        return self._form_page(self.edit_template, form, revision, application)
 
     def _receiving(self) -> tuple[Revision, str]:
         """The revision and channel that this person may enter applications by."""
@@ -301,7 +352,7 @@ class ApplicationView(PortalModelView):
     def _submit(self, form: Any, revision: Revision, channel: str) -> Any:
         session, actor = db.session(), current_actor()
         reader = FormReader(session, revision, actor, clock(), channel)
-        values, problems = reader.read(forms.cells_of(form, revision, {}))
+        values, problems = reader.read(forms.cells_of(form, revision, None, {}))
         if values is not None:
             held = already_claimed(session, revision.programme.family, [values.claim])
             problems = [claimed_problem(reader, number) for number in held.values()]
@@ -316,13 +367,14 @@ class ApplicationView(PortalModelView):
             return None
         session.commit()
         flash(_("The application was submitted."), "success")
+        forms.flash_warnings(values)
         return redirect(url_for(".details_view", id=ids[0]))
 
     def _save(self, form: Any, application: Application, answers: dict[str, Any]) -> Any:
         session, actor, revision = db.session(), current_actor(), application.revision
         reader = FormReader(session, revision, actor, clock(), application.channel)
         stored = forms.stored_cells(application, answers)
-        values, problems = reader.read(forms.cells_of(form, revision, stored))
+        values, problems = reader.read(forms.cells_of(form, revision, application, stored))
         if values is None:
             forms.show_problems(form, problems)
             return None
@@ -336,15 +388,21 @@ class ApplicationView(PortalModelView):
             return None
         session.commit()
         flash(_("The change was saved and goes back for review."), "success")
+        forms.flash_warnings(values)
         return redirect(url_for(".details_view", id=application.id))
 
-    def _form_page(self, template: str, form: Any, revision: Revision, title: str) -> Any:
+    def _form_page(
+        self, template: str, form: Any, revision: Revision, application: Application | None
+    ) -> Any:
+        title = revision.programme.title
+        if application is not None:
+            title = f"{application.number} {application.applicant.name}"
         return self.render(
             template,
             form=form,
             form_opts=None,
             return_url=url_for(".index_view"),
-            fieldsets=forms.fieldsets(revision),
+            fieldsets=forms.fieldsets(revision, application),
             form_title=title,
         )
 

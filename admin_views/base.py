@@ -14,7 +14,8 @@ from flask_admin.contrib.sqla import ModelView
 from flask_wtf import FlaskForm
 from sqlalchemy import func, inspect, select
 from sqlalchemy.exc import IntegrityError
-from wtforms import HiddenField
+from wtforms import HiddenField, SelectField
+from wtforms.fields.choices import SelectChoice
 
 from admin_views.listing import Listing
 from models.base import N_, Refusal, db
@@ -79,7 +80,12 @@ class PortalModelView(Listing, ModelView):
 
     def __init__(self, model: Any, **kwargs: Any) -> None:
         self.column_labels = _labels(model) | (self.column_labels or {})
-        super().__init__(model, db, **kwargs)
+        choices = _choices(model)
+        self.form_overrides = dict.fromkeys(choices, SelectField) | (self.form_overrides or {})
+        self.form_args = {key: {"choices": offers} for key, offers in choices.items()} | (
+            self.form_args or {}
+        )
+        super().__init__(model, db, name=self.list_title, **kwargs)
 
     @property
     def permissions(self) -> dict[str, str]:
@@ -155,18 +161,12 @@ class PortalModelView(Listing, ModelView):
     def create_model(self, form: Any) -> Any:
         """Add a row, its audit entry in the same transaction."""
         try:
-            model = self.model()
-            form.populate_obj(model)
-            if hasattr(model, "version"):
-                model.version = 1
-            db.session.add(model)
-            self.before_write(form, model, True)
-            db.session.flush()
-            self._audit("create", model, {})
+            model = self.make(form)
             db.session.commit()
         except Exception as error:
             self._failed(error)
             return False
+        self.after_make(model)
         return model
 
     def update_model(self, form: Any, model: Any) -> bool:
@@ -178,13 +178,7 @@ class PortalModelView(Listing, ModelView):
             )
             return False
         try:
-            form.populate_obj(model)
-            changes = _changes(model)
-            if hasattr(model, "version"):
-                model.version += 1
-            self.before_write(form, model, False)
-            db.session.flush()
-            self._audit("edit", model, changes)
+            self.change(form, model)
             db.session.commit()
         except Exception as error:
             self._failed(error)
@@ -203,6 +197,31 @@ class PortalModelView(Listing, ModelView):
             self._failed(error)
             return False
         return True
+
+    def make(self, form: Any) -> Any:
+        """The new row, audited: the declared columns, or what a screen's service makes of them."""
+        model = self.model()
+        form.populate_obj(model)
+        if hasattr(model, "version"):
+            model.version = 1
+        db.session.add(model)
+        self.before_write(form, model, True)
+        db.session.flush()
+        self._audit("create", model, {})
+        return model
+
+    def after_make(self, model: Any) -> None:
+        """A place for what is told once a new row is safe."""
+
+    def change(self, form: Any, model: Any) -> None:
+        """Write the form over *model*, audited: by columns, or by a screen's service."""
+        form.populate_obj(model)
+        changes = _changes(model)
+        if hasattr(model, "version"):
+            model.version += 1
+        self.before_write(form, model, False)
+        db.session.flush()
+        self._audit("edit", model, changes)
 
     def before_write(self, form: Any, model: Any, is_created: bool) -> None:
         """A place for a screen's own checks, inside the transaction; raise ``Refusal`` to stop."""
@@ -266,6 +285,16 @@ def _labels(model: Any) -> dict[str, Any]:
     """Every column's label from its ``info``, translated when shown."""
     columns = inspect(model).columns
     return {c.key: _l(label) for c in columns if (label := c.info.get("label"))}
+
+
+def _choices(model: Any) -> dict[str, Any]:
+    """What every column with ``choices`` in its ``info`` offers, translated when shown."""
+    columns = inspect(model).columns
+    return {
+        c.key: [SelectChoice(value, _l(word)) for value, word in c.info["choices"].items()]
+        for c in columns
+        if "choices" in c.info
+    }
 
 
 def _changes(model: Any) -> dict[str, Any]:

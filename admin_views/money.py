@@ -46,6 +46,12 @@ class AmountMissing(Refusal):
     message = N_("Please give the amount in yuan.")
 
 
+class BatchMoved(Refusal):
+    """The step was already taken, by somebody else or by the same form sent twice."""
+
+    message = N_("This batch was moved on meanwhile. Please look again.")
+
+
 def _programmes() -> list[tuple[str, str]]:
     rows = db.session.execute(select(Programme.id, Programme.title).order_by(Programme.id))
     return [(str(row_id), title) for row_id, title in rows]
@@ -90,25 +96,20 @@ class BudgetView(PortalModelView):
         fields = {"cap_fen": YuanField(_l("Budget (yuan)"), [InputRequired()])}
         return type("BudgetAmountForm", (FlaskForm,), fields | {"seen_version": SeenVersion()})
 
-    def create_model(self, form: Any) -> Any:
+    def make(self, form: Any) -> Budget:
         """Set it through the service."""
-        return self._set(int(form.programme.data), form.cap_fen.data)
+        return _set_budget(int(form.programme.data), form.cap_fen.data)
 
-    def update_model(self, form: Any, model: Budget) -> bool:
+    def change(self, form: Any, model: Budget) -> None:
         """Change it through the service, which compares with what is spent."""
-        return bool(self._set(model.programme_id, form.cap_fen.data))
+        _set_budget(model.programme_id, form.cap_fen.data)
 
-    def _set(self, programme_id: int, cap: int | None) -> Any:
-        try:
-            if cap is None:
-                raise AmountMissing()
-            programme = db.session.get_one(Programme, programme_id)
-            found = set_budget(db.session(), current_actor(), clock(), programme, Fen(cap))
-            db.session.commit()
-        except Exception as error:
-            self._failed(error)
-            return False
-        return found
+
+def _set_budget(programme_id: int, cap: int | None) -> Budget:
+    if cap is None:
+        raise AmountMissing()
+    programme = db.session.get_one(Programme, programme_id)
+    return set_budget(db.session(), current_actor(), clock(), programme, Fen(cap))
 
 
 class BatchView(PortalModelView):
@@ -173,21 +174,15 @@ class BatchView(PortalModelView):
             },
         )
 
-    def create_model(self, form: Any) -> Any:
+    def make(self, form: Any) -> PaymentBatch:
         """Make it through the service."""
-        try:
-            made = make_batch(
-                db.session(),
-                current_actor(),
-                clock(),
-                db.session.get_one(Programme, int(form.programme.data)),
-                db.session.get_one(Organization, int(form.district.data)),
-            )
-            db.session.commit()
-        except Exception as error:
-            self._failed(error)
-            return False
-        return made
+        return make_batch(
+            db.session(),
+            current_actor(),
+            clock(),
+            db.session.get_one(Programme, int(form.programme.data)),
+            db.session.get_one(Organization, int(form.district.data)),
+        )
 
     def details_of(self, model: PaymentBatch) -> Detail:
         """The batch, its people in order of approval, and the next step."""
@@ -229,13 +224,15 @@ class BatchView(PortalModelView):
             return _payment_list(batch)
         if request.method == "POST" and "on" not in request.form:
             return redirect(url_for(".move", rowid=batch.id))
-        form = _day_form()(data={"on": clock().today()})
+        form = _day_form()(data={"on": clock().today(), "seen_version": str(batch.version)})
         step = {MADE: mark_transferred, TRANSFERRED: mark_paid}.get(batch.state)
         if step is None:
             flash(_("This batch is already paid."), "error")
             return redirect(url_for(".details_view", id=batch.id))
         if request.method == "POST" and form.validate():
             try:
+                if form.seen_version.data != str(batch.version):
+                    raise BatchMoved()
                 step(db.session(), current_actor(), clock(), batch, form.on.data)
                 db.session.commit()
                 flash(_("Batch %(number)s was updated.", number=batch.number), "success")
@@ -274,4 +271,5 @@ def _step_title(batch: PaymentBatch) -> str:
 
 
 def _day_form() -> Any:
-    return type("DayForm", (FlaskForm,), {"on": DateField(_("Day"), [InputRequired()])})
+    fields = {"on": DateField(_("Day"), [InputRequired()]), "seen_version": SeenVersion()}
+    return type("DayForm", (FlaskForm,), fields)

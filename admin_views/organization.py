@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from flask import flash, redirect, request, url_for
+from flask import flash, g, redirect, request, url_for
 from flask_admin import expose
 from flask_wtf import FlaskForm
 from markupsafe import Markup
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import joinedload
 from wtforms import SelectField, StringField
 from wtforms.validators import InputRequired, Length
 
+from admin_views import searching
 from admin_views.base import PortalModelView, SeenVersion
 from admin_views.choices import offered
 from admin_views.filters import ListFilter, equals
@@ -58,6 +59,13 @@ class OrganizationView(PortalModelView):
         ),
     )  # fmt: skip
 
+    list_search = staticmethod(searching.union_search)
+    list_search_hint = _l("Name or code")
+
+    def search_condition(self, kind: str, value: str) -> ColumnElement[bool]:
+        """Searches here keep unions."""
+        return searching.on_unions(kind, value)
+
     def new_form_class(self) -> Any:
         """A new union also has a code, a kind and a parent, which never change here."""
         kinds = [(key, _(word)) for key, word in KINDS.items() if key != "city"]
@@ -73,24 +81,31 @@ class OrganizationView(PortalModelView):
             },
         )
 
-    def create_model(self, form: Any) -> Any:
+    def make(self, form: Any) -> Organization:
         """Create through the service."""
-        try:
-            made = organizations.create_organization(
-                db.session(),
-                current_actor(),
-                clock(),
-                code=form.code.data,
-                name=form.name.data,
-                kind=form.kind.data,
-                parent=self.get_one(form.parent.data),
-                nature=form.nature.data or None,
-            )
-            db.session.commit()
-        except Exception as error:
-            self._failed(error)
-            return False
-        return made
+        return organizations.create_organization(
+            db.session(),
+            current_actor(),
+            clock(),
+            code=form.code.data,
+            name=form.name.data,
+            kind=form.kind.data,
+            parent=self.get_one(form.parent.data),
+            nature=form.nature.data or None,
+        )
+
+    def change(self, form: Any, model: Organization) -> None:
+        """Change through the service, which checks the name and keeps its sorting key."""
+        organizations.edit_organization(
+            db.session(),
+            current_actor(),
+            clock(),
+            model.id,
+            name=form.name.data or "",
+            nature=form.nature.data or None,
+            industry=form.industry.data or None,
+            is_active=model.is_active,
+        )
 
 
 class AccountView(PortalModelView):
@@ -112,11 +127,17 @@ class AccountView(PortalModelView):
             lambda: [(key, _(word)) for key, word in ROLES.items()],
         ),
     )  # fmt: skip
+    list_search = staticmethod(searching.account_search)
+    list_search_hint = _l("Account or name")
     list_actions = (
         Action("disable", _l("Disable"), icon="ban", tone="refuse", direct=True),
         Action("enable", _l("Enable"), icon="check", tone="plain", direct=True),
         Action("reset", _l("New one-use password"), icon="key", tone="plain", direct=True),
     )
+
+    def search_condition(self, kind: str, value: str) -> ColumnElement[bool]:
+        """Searches here keep accounts."""
+        return searching.on_accounts(kind, value)
 
     def cell_role(self, row: Account) -> str:
         """The role in words."""
@@ -146,26 +167,31 @@ class AccountView(PortalModelView):
         fields = {"name": StringField(_l("Name"), [InputRequired(), Length(max=60)])}
         return type("AccountNameForm", (FlaskForm,), fields | {"seen_version": SeenVersion()})
 
-    def create_model(self, form: Any) -> Any:
-        """Create through the service and show the one-use password once."""
-        try:
-            place = db.session.get(Organization, int(form.organization.data))
-            made, password = accounts.create_account(
-                db.session(),
-                current_actor(),
-                clock(),
-                form.login.data,
-                form.name.data,
-                form.role.data,
-                place,
-                form.phone.data or "",
-            )
-            db.session.commit()
-        except Exception as error:
-            self._failed(error)
-            return False
-        _tell_password(made, password)
+    def make(self, form: Any) -> Account:
+        """Create through the service."""
+        place = db.session.get_one(Organization, int(form.organization.data))
+        made, password = accounts.create_account(
+            db.session(),
+            current_actor(),
+            clock(),
+            form.login.data,
+            form.name.data,
+            form.role.data,
+            place,
+            form.phone.data or "",
+        )
+        g.one_use_password = password
         return made
+
+    def after_make(self, model: Account) -> None:
+        """Show the one-use password once."""
+        _tell_password(model, g.pop("one_use_password"))
+
+    def change(self, form: Any, model: Account) -> None:
+        """Change through the service, which says whose accounts this person manages."""
+        accounts.edit_account(
+            db.session(), current_actor(), clock(), model.id, name=form.name.data, phone=None
+        )
 
     @expose("/action/", methods=("POST",))
     def action_view(self) -> Any:

@@ -15,6 +15,7 @@ from typing import Any
 from flask import abort, session
 from sqlalchemy import ColumnElement, Select, false, select, text
 
+from models.account import Account
 from models.applicant import Applicant
 from models.application import Application
 from models.base import db
@@ -64,14 +65,28 @@ def application_search(typed: str) -> Search:
 
 
 def person_search(typed: str) -> Search:
-    """Route what was *typed* over people: an identifier, a name, or a union."""
+    """Route what was *typed* over people: an identifier, a name, or else a union."""
     found = tidy(typed).upper()
     if re.fullmatch(r"\d{17}[\dX]", found):
         return Search("person", Applicant.id_number.index(found).hex(), mask_id(found))
     if re.fullmatch(r"1[3-9]\d{9}", found):
         return Search("phone", Applicant.phone.index(found).hex(), mask_phone(found))
     words = plain(typed)
-    return Search("name" if len(words) <= 4 else "union", words, words)
+    people = select(Applicant.id).where(people_named(words), visible(Applicant, current_actor()))
+    named = bool(words) and db.session.scalar(people.limit(1)) is not None
+    return Search("name" if named else "union", words, words)
+
+
+def union_search(typed: str) -> Search:
+    """A search for a part of a union's name or for its code."""
+    words = tidy(typed)
+    return Search("union", words, words)
+
+
+def account_search(typed: str) -> Search:
+    """A search for a part of an account's login or of a person's name."""
+    words = tidy(typed)
+    return Search("account", words, words)
 
 
 def remember(search: Search | None) -> str:
@@ -118,6 +133,21 @@ def on_people(kind: str, value: str) -> ColumnElement[bool]:
 def on_certificates(_kind: str, value: str) -> ColumnElement[bool]:
     """The condition on certificates of a search for a number."""
     return SkillCertificate.number_key == value
+
+
+def on_unions(_kind: str, value: str) -> ColumnElement[bool]:
+    """The condition on unions of a search for name or code."""
+    return _has(Organization.name, value) | _has(Organization.code, value)
+
+
+def on_accounts(_kind: str, value: str) -> ColumnElement[bool]:
+    """The condition on accounts of a search for login or name."""
+    return _has(Account.login_key, value.casefold()) | _has(Account.name, value)
+
+
+def _has(column: Any, part: str) -> ColumnElement[bool]:
+    found: ColumnElement[bool] = column.contains(part, autoescape=True)
+    return found
 
 
 def certificate_search(typed: str) -> Search:

@@ -33,7 +33,7 @@ STATES = {
     DRAFT: N_("Draft"),
     WAITING: N_("Waiting"),
     RETURNED: N_("Returned"),
-    REFUSED: N_("Refused"),
+    REFUSED: N_("Not funded"),
     APPROVED: N_("Approved"),
     PAID: N_("Paid"),
     WITHDRAWN: N_("Withdrawn"),

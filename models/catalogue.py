@@ -10,6 +10,12 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from models.base import N_, BigId, Model, Versioned
 from models.types import JSON
 
+CATALOGUE_KINDS = {
+    "occupation": N_("Occupations"),
+    "level": N_("Levels with ranks"),
+    "choice": N_("Choices of a form"),
+}
+
 
 class Catalogue(Versioned, Model):
     """One edition of a list. Editions of one *family* are compared year against year."""
@@ -21,7 +27,9 @@ class Catalogue(Versioned, Model):
     family: Mapped[str] = mapped_column(String(60), index=True, info={"label": N_("Family")})
     year: Mapped[int | None] = mapped_column(Integer, info={"label": N_("Year")})
     title: Mapped[str] = mapped_column(String(120), info={"label": N_("Title")})
-    kind: Mapped[str] = mapped_column(String(20), info={"label": N_("Kind")})
+    kind: Mapped[str] = mapped_column(
+        String(20), info={"label": N_("Kind"), "choices": CATALOGUE_KINDS}
+    )
     source: Mapped[str] = mapped_column(String(120), default="", info={"label": N_("Source")})
 
     entries: Mapped[list[CatalogueEntry]] = relationship(

@@ -47,7 +47,6 @@ PERMISSIONS: dict[str, frozenset[str]] = {
     "applicant:reveal": frozenset({CENTRE, FINANCE, DISTRICT, GRASS_ROOTS}),
     "certificate:read": _STAFF,
     "certificate:write": _EDITORS,
-    "survey:read": frozenset({CENTRE, AUDITOR}),
     "catalogue:read": _EVERYONE,
     "catalogue:write": frozenset({CENTRE, ADMIN}),
     "programme:read": _EVERYONE,

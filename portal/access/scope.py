@@ -21,8 +21,8 @@ CITY_DEPTH, DISTRICT_DEPTH = 0, 1
 def visible(entity: Any, actor: Actor) -> ColumnElement[bool]:
     """The condition under which rows of *entity* (a mapped class) are in *actor*'s subtree.
 
-    Classes that hold no personal rows (catalogues, programmes) are not scoped: ``true``. An
-    entity that this rule does not know is invisible: ``false``.
+    Classes that hold no personal rows (catalogues, programmes, budgets) are not scoped: ``true``.
+    An entity that this rule does not know is invisible: ``false``.
     """
     if entity in _PUBLIC:
         return true()
@@ -60,7 +60,7 @@ def _by_application(entity: Any, actor: Actor) -> ColumnElement[bool]:
 
 
 def _public() -> frozenset[Any]:
-    from models import catalogue, notice, programme
+    from models import catalogue, funding, notice, programme
 
     return frozenset(
         {
@@ -78,6 +78,7 @@ def _public() -> frozenset[Any]:
             programme.Bound,
             programme.OrderKey,
             programme.Stage,
+            funding.Budget,
         }
     )
 

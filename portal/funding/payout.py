@@ -22,7 +22,7 @@ from portal.access import audit
 from portal.access.actor import Actor
 from portal.access.permissions import require
 from portal.access.trail import record_batch
-from portal.clock import Clock
+from portal.clock import SHANGHAI, Clock
 from portal.funding import ledger
 from portal.funding.budget import budget_of, spend
 
@@ -82,7 +82,7 @@ def mark_transferred(
 ) -> None:
     """Record that the money of *batch* was transferred to the district on the day *on*."""
     require(actor, "payment:make")
-    _check_day(clock, on, None)
+    _check_day(clock, on, batch.made_at.astimezone(SHANGHAI).date())
     _move(session, batch, MADE, state=TRANSFERRED, transferred_on=on)
     ledger.transfer(session, actor, clock.now(), batch)
     _record(session, actor, clock.now(), "payment:transfer", batch)

@@ -132,7 +132,7 @@ def compare(old: Catalogue, new: Catalogue) -> Comparison:
 
 
 def used_by(session: Session, catalogue: Catalogue) -> list[tuple[Programme, str]]:
-    """The programmes whose rules or forms name *catalogue*, each with the row that does."""
+    """The programmes whose rules or forms name *catalogue*, each with the words of the row."""
     found: dict[tuple[int, str], tuple[Programme, str]] = {}
     tables: tuple[Any, ...] = (Condition, AwardTier, Bound, FormField)
     for table in tables:
@@ -143,8 +143,16 @@ def used_by(session: Session, catalogue: Catalogue) -> list[tuple[Programme, str
         )
         for row, programme in rows:
             if _names(row, catalogue.key):
-                found[(programme.id, row.key)] = (programme, row.key)
+                found[(programme.id, row.key)] = (programme, _words(row))
     return list(found.values())
+
+
+def _words(row: Any) -> str:
+    """What a rule says, or what a tier or a field is called."""
+    for name in ("says", "label", "title"):
+        if words := getattr(row, name, ""):
+            return str(words)
+    return str(row.key)
 
 
 def _names(row: Any, key: str) -> bool:

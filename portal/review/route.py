@@ -45,6 +45,7 @@ class StageBook:
     def __init__(self, session: Session) -> None:
         loaded = session.scalars(
             select(Revision).options(
+                selectinload(Revision.programme),
                 selectinload(Revision.stages),
                 selectinload(Revision.tiers),
                 selectinload(Revision.conditions),
@@ -69,6 +70,11 @@ class StageBook:
         """The title of an award tier; empty without one."""
         tiers = self._revisions[revision_id].tiers if tier_key else []
         return next((row.title for row in tiers if row.key == tier_key), "")
+
+    def programme_code(self, programme_id: str) -> str:
+        """The code of the programme with that id, or of the newest one when none has it."""
+        codes = {str(row.programme_id): row.programme.code for row in self._revisions.values()}
+        return codes.get(programme_id) or next(reversed(codes.values()), "")
 
     def title(self, stage_key: str) -> str:
         """The title of a stage, of the newest revision that has it."""

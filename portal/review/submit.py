@@ -13,7 +13,7 @@ from sqlalchemy import func, literal, null, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from models.application import DRAFT, RETURNED, WAITING, Application
+from models.application import DRAFT, RETURNED, WAITING, WITHDRAWN, Application
 from models.base import N_, Refusal
 from models.certificate import SkillCertificate
 from models.decision import SUBMIT, WITHDRAW, DecisionBatch, Override
@@ -102,21 +102,32 @@ def resubmit(session: Session, actor: Actor, clock: Clock, application: Applicat
     session.refresh(application)
 
 
-def withdraw(session: Session, actor: Actor, clock: Clock, application: Application) -> None:
-    """Take a case back before anybody approved it; its claim is free again."""
+def withdraw(
+    session: Session, actor: Actor, clock: Clock, application: Application, seen_version: int
+) -> None:
+    """Take a case back before anybody approved it; its claim is free again.
+
+    Raises ``NotWithdrawable``, also when somebody changed the case since *seen_version*.
+    """
     require(actor, "application:write")
     if application.state not in (WAITING, RETURNED) or not editable(application):
         raise NotWithdrawable()
     batch = _batch(session, actor, clock.now(), WITHDRAW, 1)
-    _update(
-        session,
-        Application.id == application.id,
-        state="withdrawn",
-        claims=False,
-        batch_id=batch.id,
-        updated_at=clock.now(),
-        version=Application.version + 1,
+    guarded = (
+        update(Application)
+        .where(Application.id == application.id, Application.version == seen_version)
+        .values(
+            state=WITHDRAWN,
+            claims=False,
+            batch_id=batch.id,
+            updated_at=clock.now(),
+            version=Application.version + 1,
+        )
+        .returning(Application.id)
+        .execution_options(synchronize_session=False)
     )
+    if session.scalar(guarded) is None:
+        raise NotWithdrawable()
     record_batch(session, actor, clock.now(), batch, Application.stage_key.expression)
     session.refresh(application)
 

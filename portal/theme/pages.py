@@ -239,7 +239,8 @@ class Detail:
     """A case in the drawer or on its page, as ``detail``.
 
     Without it the details templates fall back to Flask-Admin's ``details_columns``.
-    ``actions`` post ``value`` as ``rowid`` to ``action_url``, like a list of one.
+    ``actions`` post ``value`` as ``rowid`` to ``action_url``, like a list of one;
+    ``withdraw_url`` takes the same POST once the person has confirmed it.
     """
 
     title: str
@@ -251,6 +252,7 @@ class Detail:
     actions: Sequence[Action] = ()
     action_url: str = ""
     edit_url: str = ""
+    withdraw_url: str = ""
     page_url: str = ""
     print_url: str = ""
 

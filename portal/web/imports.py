@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from io import BytesIO
+from itertools import islice
 from pathlib import Path
 from typing import IO, Any
 
@@ -286,7 +288,10 @@ def _preview(found: SheetImport, reading: Reading) -> Preview:
             Tile(_("Refused"), str(len(reading.refused)), "circle-x", "bad"),
         ],
         columns=reading.heading,
-        rows=[_sheet_row(row, reading.heading, kinds) for row in reading.refused[:SHOWN]],
+        rows=[
+            *(_sheet_row(row, reading.heading, kinds) for row in reading.refused[:SHOWN]),
+            *islice(_warned_rows(reading), SHOWN),
+        ],
         apply_label=_("Enter %(count)s applications", count=len(reading.accepted)),
         can_apply=bool(reading.accepted),
         rest=max(len(reading.refused) - SHOWN, 0),
@@ -301,6 +306,17 @@ def _sheet_row(row: RefusedRow, heading: list[str], kinds: dict[str, str]) -> Sh
         for name, text in zip(heading, row.cells, strict=False)
     ]
     return SheetRow(row.row, cells, reasons(row, told))
+
+
+def _warned_rows(reading: Reading) -> Iterator[SheetRow]:
+    """Accepted rows that deserve a second look: number, name and why."""
+    named = [row.label for row in reading.revision.fields if row.key == "applicant.name"]
+    for number, values in reading.accepted:
+        if values.warnings:
+            name = values.applicant["name"]
+            words = [f"{p.label}：{told(p.message, p.params)}" for p in values.warnings]
+            cells = [SheetCell(name if label in named else "") for label in reading.heading]
+            yield SheetRow(number, cells, warning="；".join(words))
 
 
 def _done_page(found: SheetImport) -> str:
