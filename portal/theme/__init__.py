@@ -13,6 +13,7 @@ from flask_babel import get_locale
 from portal.theme import cells
 from portal.theme.assets import PREFIX, asset
 from portal.theme.shapes import Shell
+from portal.translations.words import gettext
 
 CONTENT_SECURITY_POLICY = (
     "default-src 'self'; img-src 'self' data: blob:; object-src 'none'; "
@@ -45,6 +46,8 @@ def register(app: Flask, shell: Callable[[], Shell]) -> PortalTheme:
     app.register_blueprint(theme)
     app.jinja_env.globals["ui"] = cells
     app.jinja_env.globals["asset"] = asset
+    # for words that are no constant of a template: what it gives is escaped, what _() gives is not
+    app.jinja_env.globals["say"] = gettext
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
 
     @app.context_processor

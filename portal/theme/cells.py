@@ -63,10 +63,10 @@ def row(
     """One ``<tr>``. ``value`` is what a POST sends for it; ``label`` names it to a screen reader.
 
     ``fen`` is summed in the bar of chosen rows, ``flagged`` rows are counted there as not
-    plainly eligible. ``cells`` are in the order of ``columns``.
+    plainly eligible. ``cells`` are in the order of ``columns``; what is no ``Markup`` is escaped.
     """
     tds = "".join(
-        f'<td class="jx-p-{c.phone}{" jx-end" if c.end else ""}">{cell}</td>'
+        f'<td class="jx-p-{c.phone}{" jx-end" if c.end else ""}">{escape(cell)}</td>'
         for c, cell in zip(columns, cells, strict=True)
     )
     box = ""

@@ -27,7 +27,10 @@ def lazy_gettext(text: str) -> Any:
 
 
 def register(app: Flask) -> None:
-    """Let templates of *app* say words by the same way; values that are no markup are escaped."""
+    """Let templates of *app* say words by the same way; values that are no markup are escaped.
+
+    The words themselves are not: ``_()`` takes constants only, ``say()`` the rest.
+    """
     app.jinja_env.globals["_"] = app.jinja_env.globals["gettext"] = _markup
 
 

@@ -36,6 +36,7 @@ OWNERS: dict[Any, str] = {
     PaymentBatch: "district_id",
 }
 """Which column says whose a row is."""
+MARKUP = "<wound>"
 
 
 def canary(number: int) -> str:
@@ -43,12 +44,17 @@ def canary(number: int) -> str:
     return "cnry" + hashlib.sha256(str(number).encode()).hexdigest()[:10]
 
 
+def marked(number: int) -> str:
+    """The canary of union *number* as people type it: with markup that no page may let through."""
+    return canary(number) + MARKUP
+
+
 def release(city: City) -> None:
     """Give every union one row of every kind, all in the current session."""
     programme, revision = _programme()
     for code, number in city.unions.items():
         union = city.union(code)
-        union.name = f"{canary(number)}工会"
+        union.name = f"{marked(number)}工会"
         _account(number)
         person = _applicant(number)
         proof = _certificate(number, person)
@@ -86,7 +92,7 @@ def _programme() -> tuple[Programme, Revision]:
 
 
 def _account(number: int) -> None:
-    word = canary(number)
+    word = marked(number)
     db.session.add(
         Account(
             id=number,
@@ -107,8 +113,8 @@ def _applicant(number: int) -> Applicant:
         id=number,
         row_key=new_row_key(),
         organization_id=number,
-        name=canary(number),
-        details={"home": canary(number)},
+        name=marked(number),
+        details={"home": marked(number)},
         updated_at=THEN,
     )
     person.id_number = f"{ID_NUMBER}{number:04d}"
@@ -118,7 +124,7 @@ def _applicant(number: int) -> Applicant:
 
 
 def _certificate(number: int, person: Applicant) -> SkillCertificate:
-    word = canary(number)
+    word = marked(number)
     proof = SkillCertificate(
         id=number,
         organization_id=number,
@@ -146,7 +152,7 @@ def _application(
     case = Application(
         id=number,
         row_key=new_row_key(),
-        number=canary(number),
+        number=marked(number),
         programme=programme,
         revision=revision,
         family="x",
@@ -159,9 +165,9 @@ def _application(
         stage_key="first",
         sequence=number,
         submitted_on=THEN.date(),
-        bank_name=canary(number),
+        bank_name=marked(number),
         payee_kind="bank",
-        fields={"field.note": canary(number)},
+        fields={"field.note": marked(number)},
         created_at=THEN,
         updated_at=THEN,
     )
@@ -173,7 +179,7 @@ def _batch(number: int, programme: Programme) -> None:
     db.session.add(
         PaymentBatch(
             id=number,
-            number=canary(number),
+            number=marked(number),
             programme=programme,
             district_id=number,
             payments_count=1,
