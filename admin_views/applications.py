@@ -39,8 +39,15 @@ from portal.access import audit
 from portal.access.permissions import may
 from portal.access.scope import visible
 from portal.policy.judge import in_force
+from portal.review.earlier import (
+    already_claimed,
+    claimed_problem,
+    contradictions,
+    person_key,
+    said_before,
+)
 from portal.review.entering import edit, enter
-from portal.review.reading import FormReader, already_claimed, claimed_problem
+from portal.review.reading import FormReader, Problem, Values
 from portal.review.route import editable
 from portal.review.submit import withdraw
 from portal.theme import cells
@@ -356,6 +363,7 @@ class ApplicationView(PortalModelView):
         if values is not None:
             held = already_claimed(session, revision.programme.family, [values.claim])
             problems = [claimed_problem(reader, number) for number in held.values()]
+            problems += self._contradictions(reader, values, None)
         if values is None or problems:
             forms.show_problems(form, problems)
             return None
@@ -375,7 +383,9 @@ class ApplicationView(PortalModelView):
         reader = FormReader(session, revision, actor, clock(), application.channel)
         stored = forms.stored_cells(application, answers)
         values, problems = reader.read(forms.cells_of(form, revision, application, stored))
-        if values is None:
+        if values is not None:
+            problems = self._contradictions(reader, values, application.id)
+        if values is None or problems:
             forms.show_problems(form, problems)
             return None
         seen = str(form.seen_version.data or "")
@@ -390,6 +400,13 @@ class ApplicationView(PortalModelView):
         flash(_("The change was saved and goes back for review."), "success")
         forms.flash_warnings(values)
         return redirect(url_for(".details_view", id=application.id))
+
+    def _contradictions(
+        self, reader: FormReader, values: Values, application_id: int | None
+    ) -> list[Problem]:
+        key = person_key(values)
+        said = said_before(db.session(), [key], application_id)
+        return contradictions(reader, values, said.get(key))
 
     def _form_page(
         self, template: str, form: Any, revision: Revision, application: Application | None

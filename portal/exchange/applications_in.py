@@ -15,8 +15,16 @@ from portal.clock import Clock
 from portal.evidence.identifiers import tidy
 from portal.exchange.workbook import Sheet, read_sheet
 from portal.policy.judge import in_force
+from portal.review.earlier import (
+    already_claimed,
+    claimed_problem,
+    contradictions,
+    person_key,
+    said_before,
+    said_by,
+)
 from portal.review.entering import enter
-from portal.review.reading import FormReader, Problem, Values, already_claimed, claimed_problem
+from portal.review.reading import FormReader, Problem, Values
 
 
 class MissingHeadings(Refusal):
@@ -89,6 +97,8 @@ def read_applications(
         else:
             reading.accepted.append((number, values))
     _refuse_claimed(session, reader, reading, dict(sheet.rows))
+    _refuse_contradictions(session, reader, reading, dict(sheet.rows))
+    reading.refused.sort(key=lambda row: row.row)
     return reading
 
 
@@ -144,4 +154,20 @@ def _refuse_claimed(
             problem = claimed_problem(reader, holder)
             reading.refused.append(RefusedRow(number, [problem], cells[number]))
     reading.accepted = kept
-    reading.refused.sort(key=lambda row: row.row)
+
+
+def _refuse_contradictions(
+    session: Session, reader: FormReader, reading: Reading, cells: dict[int, list[str]]
+) -> None:
+    """Move rows that say otherwise of their person than a live application or an earlier row."""
+    keys = [person_key(values) for _number, values in reading.accepted]
+    people = said_before(session, keys)
+    kept: list[tuple[int, Values]] = []
+    for key, (number, values) in zip(keys, reading.accepted, strict=True):
+        problems = contradictions(reader, values, people.get(key))
+        if problems:
+            reading.refused.append(RefusedRow(number, problems, cells[number]))
+        else:
+            kept.append((number, values))
+            people.setdefault(key, said_by(values, f"#{number}"))
+    reading.accepted = kept

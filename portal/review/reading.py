@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from models.application import BANK, CARD, Application
+from models.application import BANK, CARD
 from models.base import N_, Refusal
 from models.catalogue import Catalogue, CatalogueEntry
 from models.organization import Organization
@@ -110,12 +110,12 @@ class FormReader:
         text = "" if typed is None else str(typed).strip()
         if not plain(text):
             if row.critical:
-                problems.append(_problem(row, N_("is required")))
+                problems.append(problem_at(row, N_("is required")))
             return
         try:
             found[row.key] = self._parse(row, typed if isinstance(typed, date) else text)
         except Refusal as refusal:
-            problems.append(_problem(row, refusal.message, refusal.params))
+            problems.append(problem_at(row, refusal.message, refusal.params))
 
     def _parse(self, row: FormField, typed: Any) -> Any:
         if row.kind == "choice":
@@ -153,7 +153,7 @@ class FormReader:
         ]
         if len(named) != 1:
             message = N_("no such unit in your union") if not named else N_("several units match")
-            problems.append(_problem(row, message))
+            problems.append(problem_at(row, message))
             return None
         return named[0]
 
@@ -172,10 +172,10 @@ class FormReader:
                 if card
                 else N_("give the member card or the bank account")
             )
-            problems.append(_problem(self.fields["payee.card"], message))
+            problems.append(problem_at(self.fields["payee.card"], message))
             return None
         if account and not bank:
-            problems.append(_problem(self.fields["payee.bank"], N_("is required")))
+            problems.append(problem_at(self.fields["payee.bank"], N_("is required")))
             return None
         return (CARD, card, None) if card else (BANK, str(account), bank)
 
@@ -189,12 +189,12 @@ class FormReader:
             return
         day = found.get(key) or self.today
         if day > self.today:
-            problems.append(_problem(row, N_("must not be in the future")))
+            problems.append(problem_at(row, N_("must not be in the future")))
             return
         try:
             window_on(self.revision, self.channel, day)
         except OutsideWindow as refusal:
-            problems.append(_problem(row, refusal.message, refusal.params))
+            problems.append(problem_at(row, refusal.message, refusal.params))
 
     def _values(
         self, found: dict[str, Any], unit: Organization, payee: tuple[str, str, str | None]
@@ -226,11 +226,11 @@ class FormReader:
         said = found.get("applicant.sex")
         if said and said != values.id_number.sex:
             message = N_("differs from the ID number; the ID number counts")
-            values.warnings.append(_problem(self.fields["applicant.sex"], message))
+            values.warnings.append(problem_at(self.fields["applicant.sex"], message))
         if looks_mistyped(values.account):
             key = "payee.card" if values.payee_kind == CARD else "payee.account"
             message = N_("the card number looks mistyped; please compare it once more")
-            values.warnings.append(_problem(self.fields[key], message))
+            values.warnings.append(problem_at(self.fields[key], message))
 
 
 class NotOffered(Refusal):
@@ -261,27 +261,6 @@ class BadCertificateNumber(Refusal):
     """The certificate number has no usable characters or far too many."""
 
     message = N_("must have between 4 and 60 letters and digits")
-
-
-def already_claimed(session: Session, family: str, keys: list[str]) -> dict[str, str]:
-    """Of the claim *keys*, those that a live application holds, with its number."""
-    found: dict[str, str] = {}
-    for start in range(0, len(keys), 5_000):
-        rows = session.execute(
-            select(Application.claim_key, Application.number).where(
-                Application.family == family,
-                Application.claims,
-                Application.claim_key.in_(keys[start : start + 5_000]),
-            )
-        )
-        found |= {str(key): number for key, number in rows}
-    return found
-
-
-def claimed_problem(reader: FormReader, number: str) -> Problem:
-    """The problem that a certificate is claimed by the application (or row) *number*."""
-    message = N_("already claimed by %(number)s")
-    return _problem(reader.fields["certificate.number"], message, {"number": number})
 
 
 def _certificate_number(typed: str) -> str:
@@ -318,7 +297,8 @@ _READERS: dict[str, Callable[[Any], Any]] = {
 }
 
 
-def _problem(row: FormField, message: str, params: dict[str, Any] | None = None) -> Problem:
+def problem_at(row: FormField, message: str, params: dict[str, Any] | None = None) -> Problem:
+    """A problem of the field *row*."""
     return Problem(row.key, row.label, message, params or {})
 
 

@@ -14,7 +14,7 @@ from models.organization import Organization
 from models.programme import Revision
 from portal.access.actor import Actor
 from portal.clock import Clock
-from portal.review.reading import already_claimed
+from portal.review.earlier import already_claimed
 from portal.review.submit import AlreadyClaimed, OutsideWindow, window_on
 from tests.conftest import City
 from tests.support.cases import cells, entered, published, read
