@@ -12,6 +12,7 @@ from admin_views.menu import Lines, shell
 from admin_views.money import BatchView, BudgetView
 from admin_views.organization import AccountView, OrganizationView
 from admin_views.people import ApplicantView, CertificateView
+from admin_views.programmes import ClauseView, NoticeView, ProgrammeView, RevisionView
 from admin_views.records import AuditView
 from admin_views.settings import VIEWS as SETTINGS
 from models.account import Account
@@ -22,7 +23,9 @@ from models.base import N_
 from models.catalogue import Catalogue, CatalogueEntry
 from models.certificate import SkillCertificate
 from models.funding import Budget, PaymentBatch
+from models.notice import Clause, Notice
 from models.organization import Organization
+from models.programme import Programme, Revision
 from portal import theme
 
 MENU: Lines = (
@@ -85,6 +88,10 @@ SCREENS = (
     (BatchView, PaymentBatch, "payment"),
     (CatalogueView, Catalogue, "catalogue"),
     (EntryView, CatalogueEntry, "entry"),
+    (NoticeView, Notice, "notice"),
+    (ClauseView, Clause, "clause"),
+    (ProgrammeView, Programme, "programme"),
+    (RevisionView, Revision, "revision"),
     *SETTINGS,
     (OrganizationView, Organization, "organization"),
     (AccountView, Account, "account"),

@@ -22,7 +22,7 @@ from models.funding import BATCH_STATES, MADE, TRANSFERRED, Budget, Payment, Pay
 from models.organization import Organization
 from models.programme import Programme
 from models.types import Fen
-from portal.access.permissions import may
+from portal.access.permissions import may, require
 from portal.access.scope import visible
 from portal.exchange.payment_sheet import write_payments
 from portal.funding.budget import set_budget
@@ -222,6 +222,7 @@ class BatchView(PortalModelView):
         batch = self.get_one(text)
         if request.form.get("action") == "sheet":
             return _payment_list(batch)
+        require(current_actor(), "payment:make")
         if request.method == "POST" and "on" not in request.form:
             return redirect(url_for(".move", rowid=batch.id))
         form = _day_form()(data={"on": clock().today(), "seen_version": str(batch.version)})

@@ -9,9 +9,71 @@ from admin_views.base import PortalModelView
 from admin_views.filters import ListFilter
 from models.account import Account
 from models.audit import AuditEntry
-from models.base import db
+from models.base import N_, db
 from portal.translations.words import gettext as _
 from portal.translations.words import lazy_gettext as _l
+
+ACTIONS = {
+    "log in": N_("Signed in"),
+    "log out": N_("Signed out"),
+    "change password": N_("Changed their password"),
+    "enrol second factor": N_("Enrolled a second factor"),
+    "create account": N_("Created an account"),
+    "edit account": N_("Changed an account"),
+    "move account": N_("Moved an account"),
+    "delete account": N_("Deleted an account"),
+    "enable account": N_("Enabled an account"),
+    "disable account": N_("Disabled an account"),
+    "reset password": N_("Reset a password"),
+    "create union": N_("Created a union"),
+    "change union": N_("Changed a union"),
+    "move union": N_("Moved a union"),
+    "application:submit": N_("Submitted"),
+    "application:edit": N_("Edited an application"),
+    "application:withdraw": N_("Withdrew an application"),
+    "application:pass": N_("Passed"),
+    "application:return": N_("Returned"),
+    "application:reject": N_("Did not fund"),
+    "application:pay": N_("Paid out"),
+    "application:import": N_("Imported a sheet"),
+    "application:export": N_("Exported applications"),
+    "applicant:reveal": N_("Showed an identifier in full"),
+    "budget:write": N_("Set a budget"),
+    "payment:make": N_("Made a payment batch"),
+    "payment:transfer": N_("Marked as transferred"),
+    "payment:export": N_("Took a payment list"),
+    "catalogue:replace": N_("Replaced a catalogue"),
+    "catalogue:create": N_("Created a catalogue"),
+    "catalogue:edit": N_("Changed a catalogue"),
+    "programme:load": N_("Loaded a programme"),
+    "programme:draft": N_("Made a draft"),
+    "programme:publish": N_("Published a programme"),
+    "programme:create": N_("Added a rule"),
+    "programme:edit": N_("Changed a rule"),
+    "programme:delete": N_("Removed a rule"),
+}
+ENTITIES = {
+    "account": N_("Account"),
+    "organization": N_("Union"),
+    "application": N_("Application"),
+    "sheet_import": N_("Import"),
+    "budget": N_("Budget"),
+    "payment_batch": N_("Payment batch"),
+    "catalogue": N_("Catalogue"),
+    "catalogue_entry": N_("Catalogue entry"),
+    "programme": N_("Programme"),
+    "revision": N_("Revision"),
+    "notice": N_("Notice"),
+    "clause": N_("Clause"),
+    "window": N_("Window"),
+    "channel": N_("Channel"),
+    "form_field": N_("Form field"),
+    "condition": N_("Condition"),
+    "award_tier": N_("Award tier"),
+    "bound": N_("Bound"),
+    "order_key": N_("Order"),
+    "stage": N_("Stage"),
+}
 
 
 class AuditView(PortalModelView):
@@ -35,7 +97,11 @@ class AuditView(PortalModelView):
 
     def cell_action(self, row: AuditEntry) -> str:
         """What was done, in words."""
-        return _(row.action)
+        return _(ACTIONS.get(row.action, row.action))
+
+    def cell_entity(self, row: AuditEntry) -> str:
+        """The kind of record, in words."""
+        return _(ENTITIES.get(row.entity, row.entity))
 
     def cell_details(self, row: AuditEntry) -> str:
         """What changed."""

@@ -1,4 +1,4 @@
-"""项目: notices, programmes, revisions and every table that a revision's policy is made of.
+"""规则: every table that a revision's policy is made of.
 
 A published revision shows its rows and refuses change; a draft's rows are edited and checked by
 the same compiler that will run them.
@@ -8,18 +8,17 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from flask import flash, redirect, request, url_for
-from flask_admin import expose
+from flask import flash
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 from wtforms import SelectField, StringField
+from wtforms.fields.choices import SelectChoice
 
 from admin_views.base import PortalModelView
 from admin_views.choices import offered
 from admin_views.filters import ListFilter, equals_number
 from admin_views.yaml_field import LinesField, YamlField, YamlMapField
 from models.base import N_, Refusal, db
-from models.notice import Clause, Notice
 from models.programme import (
     DRAFT,
     AwardTier,
@@ -28,19 +27,15 @@ from models.programme import (
     Condition,
     FormField,
     OrderKey,
-    Programme,
     Revision,
     Stage,
     Window,
 )
+from portal.access.permissions import ROLES
 from portal.policy.check import problems
-from portal.policy.packs import publish
 from portal.theme import cells
-from portal.theme.shapes import Action
 from portal.translations.words import gettext as _
 from portal.translations.words import lazy_gettext as _l
-from portal.web.actor import clock, current_actor
-from portal.web.errors import words_of
 
 WIDE = {"data-wide": "1", "rows": 6}
 
@@ -55,79 +50,6 @@ class CannotCompile(Refusal):
     """The changed row would not compile."""
 
     message = N_("%(path)s: %(reason)s")
-
-
-class NoticeView(PortalModelView):
-    """The notices."""
-
-    permission = "programme"
-    opens_create = True
-    opens_edit = True
-    list_title = _l("Notices")
-    column_list = ("title", "key", "document_number", "issuer", "issued_on")
-    form_columns = ("key", "title", "document_number", "issuer", "issued_on", "basis")
-    form_overrides: ClassVar[dict[str, Any]] = {"basis": LinesField}
-    list_phone: ClassVar[Any] = {"title": "title"}
-
-
-class ClauseView(PortalModelView):
-    """Their clauses, in our own words."""
-
-    permission = "programme"
-    opens_create = True
-    opens_edit = True
-    list_title = _l("Clauses")
-    column_list = ("key", "notice", "says")
-    column_labels: ClassVar[dict[str, Any]] = {"notice": _l("Notice")}
-    form_columns = ("notice", "position", "key", "says")
-    list_loads = (joinedload(Clause.notice),)
-    list_order = ("id", False)
-    list_phone: ClassVar[Any] = {"key": "title"}
-
-
-class ProgrammeView(PortalModelView):
-    """The programmes."""
-
-    permission = "programme"
-    opens_edit = True
-    list_title = _l("Programmes")
-    column_list = ("title", "code", "family", "year", "notice")
-    column_labels: ClassVar[dict[str, Any]] = {"notice": _l("Notice")}
-    form_columns = ("title",)
-    list_loads = (joinedload(Programme.notice),)
-    list_phone: ClassVar[Any] = {"title": "title"}
-
-
-class RevisionView(PortalModelView):
-    """The revisions of every programme; a draft is published here."""
-
-    permission = "programme"
-    list_title = _l("Revisions")
-    column_list = ("programme", "number", "state", "published_at")
-    column_labels: ClassVar[dict[str, Any]] = {"programme": _l("Programme")}
-    form_columns = ("number",)
-    list_loads = (joinedload(Revision.programme),)
-    list_phone: ClassVar[Any] = {"programme": "title", "state": "side"}
-    list_actions = (Action("publish", _l("Publish"), icon="check", tone="main", direct=True),)
-
-    @property
-    def permissions(self) -> dict[str, str]:
-        """Publishing is its own permission."""
-        return super().permissions | {"action_view": "programme:publish"}
-
-    @expose("/action/", methods=("POST",))
-    def action_view(self) -> Any:
-        """Publish the chosen drafts."""
-        for text in request.form.getlist("rowid")[:20]:
-            revision = self.get_one(text.partition(":")[0])
-            try:
-                publish(db.session(), current_actor(), clock(), revision.programme.code)
-                db.session.commit()
-                flash(_("%(title)s is in force.", title=revision.programme.title), "success")
-            except Refusal as refusal:
-                db.session.rollback()
-                flash(words_of(refusal), "error")
-        return redirect(url_for(".index_view"))
 
 
 def _revisions() -> list[tuple[str, str]]:
@@ -315,8 +237,15 @@ class StageView(PolicyRowView):
         "channels", "is_editable",
     )  # fmt: skip
     form_overrides: ClassVar[dict[str, Any]] = {
-        "words": YamlField, "due": YamlMapField, "channels": LinesField,
+        "words": YamlField, "due": YamlMapField, "channels": LinesField, "acts": SelectField,
     }  # fmt: skip
+    form_args: ClassVar[dict[str, Any]] = {
+        "acts": {"choices": [SelectChoice(role, _l(word)) for role, word in ROLES.items()]}
+    }
+
+    def cell_acts(self, row: Stage) -> str:
+        """Who decides, in words."""
+        return _(ROLES.get(row.acts, row.acts))
 
     def cell_due(self, row: Stage) -> str:
         """The deadline as written."""
@@ -324,10 +253,6 @@ class StageView(PolicyRowView):
 
 
 VIEWS: tuple[tuple[type[PortalModelView], type[Any], str], ...] = (
-    (NoticeView, Notice, "notice"),
-    (ClauseView, Clause, "clause"),
-    (ProgrammeView, Programme, "programme"),
-    (RevisionView, Revision, "revision"),
     (WindowView, Window, "window"),
     (ChannelView, Channel, "channel"),
     (FormFieldView, FormField, "formfield"),

@@ -48,7 +48,7 @@ class AuditEntry(Model):
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     seal_id: Mapped[int] = mapped_column(ForeignKey("audit_seal.id"), index=True)
-    at: Mapped[datetime] = mapped_column(UtcDateTime, info={"label": N_("When")})
+    at: Mapped[datetime] = mapped_column(UtcDateTime, info={"label": N_("Time")})
     account_id: Mapped[int | None] = mapped_column(
         ForeignKey("account.id"), info={"label": N_("Who")}
     )
@@ -60,3 +60,6 @@ class AuditEntry(Model):
     reason: Mapped[str] = mapped_column(Text, default="", info={"label": N_("Reason")})
     address: Mapped[str] = mapped_column(String(45), default="", info={"label": N_("Address")})
     details: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+
+    def __str__(self) -> str:
+        return str(self.id)

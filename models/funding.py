@@ -43,6 +43,9 @@ class Budget(Versioned, Model):
 
     programme: Mapped[Programme] = relationship()
 
+    def __str__(self) -> str:
+        return self.programme.title
+
 
 class PaymentBatch(Versioned, Model):
     """One transfer to one district for many awards; states move made → transferred → paid."""

@@ -19,6 +19,26 @@ from models.types import JSON, ORDERED_JSON
 DRAFT, PUBLISHED, CLOSED = "draft", "published", "closed"
 REVISION_STATES = {DRAFT: N_("Draft"), PUBLISHED: N_("Published"), CLOSED: N_("Closed")}
 REFUSE, ASK, NOTE = "refuse", "ask", "note"
+CHOOSE = {"first": N_("The first that fits"), "highest": N_("The highest that fits")}
+COUNTS = {"awarded": N_("Awarded"), "submitted": N_("Submitted")}
+SPANS = {
+    "window": N_("One window"),
+    "programme": N_("This programme"),
+    "family": N_("Ever, over the family"),
+}
+PURPOSES = {"form": N_("Application form"), "survey": N_("Survey")}
+FIELD_KINDS = {
+    "text": N_("Text"),
+    "long_text": N_("Long text"),
+    "number": N_("Number"),
+    "money": N_("Money"),
+    "date": N_("Date"),
+    "choice": N_("Choice"),
+    "yes_no": N_("Yes or no"),
+    "id_number": N_("ID number"),
+    "phone": N_("Mobile phone"),
+    "card": N_("Card or account number"),
+}
 OUTCOMES = {REFUSE: N_("Refuse"), ASK: N_("Ask a person"), NOTE: N_("Note only")}
 
 
@@ -72,8 +92,12 @@ class Revision(Versioned, Model):
     published_at: Mapped[datetime | None] = mapped_column(
         UtcDateTime, info={"label": N_("Published")}
     )
-    pays_for: Mapped[str] = mapped_column(String(20), default="certificate")
-    choose: Mapped[str] = mapped_column(String(20), default="first")
+    pays_for: Mapped[str] = mapped_column(
+        String(20), default="certificate", info={"label": N_("Pays for")}
+    )
+    choose: Mapped[str] = mapped_column(
+        String(20), default="first", info={"label": N_("Tier that pays"), "choices": CHOOSE}
+    )
     closing_words: Mapped[dict[str, str]] = mapped_column(ORDERED_JSON, default=dict)
     texts: Mapped[dict[str, str]] = mapped_column(ORDERED_JSON, default=dict)
 
@@ -136,7 +160,7 @@ class Window(PolicyRow, Model):
     title: Mapped[str] = mapped_column(String(60), default="", info={"label": N_("Title")})
     opens_on: Mapped[date] = mapped_column(Date, info={"label": N_("Opens on")})
     closes_on: Mapped[date] = mapped_column(Date, info={"label": N_("Closes on")})
-    channels: Mapped[list[str]] = mapped_column(JSON, default=list)
+    channels: Mapped[list[str]] = mapped_column(JSON, default=list, info={"label": N_("Channels")})
 
 
 class Channel(PolicyRow, Model):
@@ -161,10 +185,16 @@ class FormField(PolicyRow, Model):
 
     section: Mapped[str] = mapped_column(String(60), info={"label": N_("Section")})
     label: Mapped[str] = mapped_column(String(60), info={"label": N_("Label")})
-    kind: Mapped[str] = mapped_column(String(20), info={"label": N_("Kind")})
-    choices: Mapped[dict[str, str]] = mapped_column(ORDERED_JSON, default=dict)
+    kind: Mapped[str] = mapped_column(
+        String(20), info={"label": N_("Kind"), "choices": FIELD_KINDS}
+    )
+    choices: Mapped[dict[str, str]] = mapped_column(
+        ORDERED_JSON, default=dict, info={"label": N_("Choices")}
+    )
     catalogue: Mapped[str | None] = mapped_column(String(60), info={"label": N_("Catalogue")})
-    purpose: Mapped[str] = mapped_column(String(20), default="form", info={"label": N_("Purpose")})
+    purpose: Mapped[str] = mapped_column(
+        String(20), default="form", info={"label": N_("Purpose"), "choices": PURPOSES}
+    )
     critical: Mapped[bool] = mapped_column(Boolean, default=False, info={"label": N_("Critical")})
     in_sheet: Mapped[bool] = mapped_column(Boolean, default=True, info={"label": N_("In sheet")})
     hint: Mapped[str] = mapped_column(String(200), default="", info={"label": N_("Hint")})
@@ -212,9 +242,9 @@ class Bound(PolicyRow, Model):
     __tablename__ = "bound"
 
     says: Mapped[str] = mapped_column(Text, info={"label": N_("Says")})
-    counts: Mapped[str] = mapped_column(String(20), info={"label": N_("Counts")})
+    counts: Mapped[str] = mapped_column(String(20), info={"label": N_("Counts"), "choices": COUNTS})
     per: Mapped[list[str]] = mapped_column(JSON, info={"label": N_("Per")})
-    within: Mapped[str] = mapped_column(String(20), info={"label": N_("Within")})
+    within: Mapped[str] = mapped_column(String(20), info={"label": N_("Within"), "choices": SPANS})
     at_most: Mapped[int] = mapped_column(Integer, info={"label": N_("At most")})
     over: Mapped[str] = mapped_column(
         String(10), info={"label": N_("Beyond it"), "choices": OUTCOMES}
@@ -228,7 +258,9 @@ class OrderKey(PolicyRow, Model):
     __tablename__ = "order_key"
 
     fact: Mapped[str] = mapped_column(String(60), info={"label": N_("Fact")})
-    descending: Mapped[bool] = mapped_column(Boolean, default=False)
+    descending: Mapped[bool] = mapped_column(
+        Boolean, default=False, info={"label": N_("Highest first")}
+    )
 
 
 class Stage(PolicyRow, Model):
@@ -245,7 +277,7 @@ class Stage(PolicyRow, Model):
     words: Mapped[dict[str, str]] = mapped_column(ORDERED_JSON, info={"label": N_("Status words")})
     returns_to: Mapped[str | None] = mapped_column(String(40), info={"label": N_("Returns to")})
     due: Mapped[dict[str, Any] | None] = mapped_column(ORDERED_JSON, info={"label": N_("Due")})
-    channels: Mapped[list[str]] = mapped_column(JSON, default=list)
+    channels: Mapped[list[str]] = mapped_column(JSON, default=list, info={"label": N_("Channels")})
     is_editable: Mapped[bool] = mapped_column(
         Boolean, default=False, info={"label": N_("Editable while waiting")}
     )

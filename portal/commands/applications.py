@@ -55,6 +55,8 @@ def export_command(
     code: str, login: str, out: Path, with_identifiers: bool, reason: str
 ) -> dict[str, Any]:
     """Write the applications that an account sees to a sheet."""
+    if not out.parent.is_dir():
+        raise click.UsageError(f"there is no folder {out.parent}")
     session = db.session()
     programme = programme_called(session, code)
     rows = export_applications(

@@ -26,7 +26,7 @@ def bench() -> None:
 
 
 @bench.command("generate")
-@click.option("--applications", type=int, required=True)
+@click.option("--applications", type=click.IntRange(min=1), required=True)
 @click.option("--programme", "code", help="The first programme by default.")
 @verb
 def generate_command(applications: int, code: str | None) -> dict[str, Any]:

@@ -42,19 +42,21 @@ class BadWhere(Refusal):
 @click.command("review")
 @click.argument("code")
 @click.option("--stage", required=True, help="Key of the stage.")
-@click.option("--approve", "outcome", flag_value=PASS, help="Pass.")
-@click.option("--return", "outcome", flag_value=RETURN, help="Return for correction.")
-@click.option("--reject", "outcome", flag_value=REJECT, help="Do not fund.")
+@click.option("--approve", PASS, is_flag=True, help="Pass.")
+@click.option("--return", RETURN, is_flag=True, help="Return for correction.")
+@click.option("--reject", REJECT, is_flag=True, help="Do not fund.")
 @click.option("--as", "login", required=True, help="The account that acts.")
 @click.option("--reason", default="", help="Needed to return, reject or confirm what asks.")
 @click.option("--where", multiple=True, help="fact=value; only applications for which it holds.")
 @verb
 def review_command(
-    code: str, stage: str, outcome: str | None, login: str, reason: str, where: tuple[str, ...]
+    code: str, stage: str, login: str, reason: str, where: tuple[str, ...], **asked: bool
 ) -> dict[str, Any]:
     """Decide every application that waits at a stage and meets each --where."""
-    if outcome is None:
-        raise click.UsageError("one of --approve, --return, --reject is needed")
+    outcomes = [name for name, is_asked in asked.items() if is_asked]
+    if len(outcomes) != 1:
+        raise click.UsageError("give one of --approve, --return, --reject")
+    outcome = outcomes[0]
     session = db.session()
     programme, actor = programme_called(session, code), actor_named(session, login)
     revision = _revision(programme)

@@ -13,10 +13,10 @@ from models.base import N_
 from models.funding import Payment, PaymentBatch
 from portal.access import audit
 from portal.access.actor import Actor
-from portal.access.permissions import require
+from portal.access.permissions import may, require
 from portal.access.scope import visible
 from portal.clock import Clock
-from portal.evidence.identifiers import mask_id
+from portal.evidence.identifiers import mask_card, mask_id
 from portal.exchange.sheet_writer import SheetColumn, write_sheet
 
 Told = Callable[[str, dict[str, Any]], str]
@@ -29,7 +29,10 @@ WORDS = (
 def write_payments(
     session: Session, actor: Actor, clock: Clock, batch: PaymentBatch, target: IO[bytes], told: Told
 ) -> int:
-    """Write *batch* in order of approval, accounts in full, audited; gives its people."""
+    """Write *batch* in order of approval, audited; gives its people.
+
+    Accounts are in full for whoever makes the payment or passes it on, masked for who looks on.
+    """
     require(actor, "payment:export")
     columns = [SheetColumn(told(word, {}), 20) for word in WORDS[:-1]]
     columns.append(SheetColumn(told(WORDS[-1], {}), 14, "fen"))
@@ -53,6 +56,7 @@ def _rows(
         )
         .order_by(Payment.position)
     )
+    shown = str if may(actor, "applicant:reveal") else mask_card
     for payment in payments:
         case = payment.application
         kind = told(PAYEE_KINDS[case.payee_kind], {}) if case.payee_kind else ""
@@ -64,6 +68,6 @@ def _rows(
             case.organization.name,
             kind,
             case.bank_name,
-            case.account,
+            shown(case.account or ""),
             payment.amount_fen,
         )

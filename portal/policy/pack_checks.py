@@ -24,6 +24,22 @@ from portal.policy.terms import BadTerm, terms_in
 
 _IN_TABLES = {operator.key for operator in OPERATORS.values() if operator.takes == TABLE}
 
+_OPEN = ("field.", "survey.", "applicant.")
+"""Prefixes under which a programme names fields of its own."""
+_SEALED = ("id_number", "phone", "card")
+_PAYEES = ("payee.card", "payee.account")
+_NEEDED = (
+    "organization.unit", "applicant.name", "applicant.id_number", "certificate.number",
+    "certificate.level", "certificate.issuer", "certificate.occupation", "certificate.issued_on",
+)  # fmt: skip
+_FIELDS = frozenset(
+    {
+        *_NEEDED, *_PAYEES, "payee.bank", "application.received_on", "organization.district",
+        "organization.nature", "organization.address", "organization.postcode",
+        "organization.phone", "certificate.previous_level", "certificate.previous_issued_on",
+    }
+)  # fmt: skip
+
 
 def checked(session: Session, path: Path) -> tuple[PackFile, list[Flaw]]:
     """The pack at *path* and everything wrong with it, with lines; nothing is written."""
@@ -48,6 +64,7 @@ def problems_of(
     """What ``check.problems`` finds, and names that nothing in the portal answers to."""
     yield from problems(revision, publishing=publishing)
     yield from _catalogues(session, revision)
+    yield from _fields(revision)
     yield from _channels(revision)
     yield from _roles(revision)
     yield from _states(revision)
@@ -101,6 +118,25 @@ def _asked(condition: Condition) -> Iterator[Any]:
         yield from terms_in(condition.require)
     except BadTerm:
         return
+
+
+def _fields(revision: Revision) -> Iterator[Problem]:
+    """Every field is one that the portal stores, and none that an application needs is missing."""
+    keys = {row.key for row in revision.fields}
+    labels: set[str] = set()
+    for place, row in enumerate(revision.fields):
+        if row.key not in _FIELDS and not row.key.startswith(_OPEN):
+            yield Problem(("fields", place, "key"), N_("the portal has no place for this field"))
+        if row.key.startswith("field.") and row.kind in _SEALED:
+            yield Problem(("fields", place, "kind"), N_("is kept for the portal's own fields"))
+        if row.label in labels:
+            yield Problem(("fields", place, "label"), N_("another field has this label"))
+        labels.add(row.label)
+    for key in _NEEDED:
+        if key not in keys:
+            yield Problem(("fields",), N_("lacks the field %(key)s"), {"key": key})
+    if not keys & set(_PAYEES):
+        yield Problem(("fields",), N_("lacks the field %(key)s"), {"key": " / ".join(_PAYEES)})
 
 
 def _channels(revision: Revision) -> Iterator[Problem]:
