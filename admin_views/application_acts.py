@@ -109,7 +109,7 @@ def _frozen(view: Any, outcome: str, back: str) -> Selection:
     query = dict(parse_qsl(urlsplit(back).query))
     if request.form.get("all") == "1":
         cases = select(Application.id).where(*view.matching(ImmutableMultiDict(query)))
-        kept = {key: value for key, value in query.items() if key != "s"}
+        kept = {key: value for key, value in view.state_of(query).items() if key != "s"}
         return freeze(session, actor, clock(), outcome, cases, kept)
     seen = dict(_seen(text) for text in request.form.getlist("rowid")[:10_000])
     return freeze_seen(session, actor, clock(), outcome, seen)

@@ -173,7 +173,7 @@ class ApplicationView(PortalModelView):
         """Entering, importing and exporting."""
         found = []
         if may(current_actor(), "application:export"):
-            url = url_for(".export_rows", **self._state(request.args))
+            url = url_for(".export_rows", **self.state_of(request.args))
             found.append(Tool(_("Export"), url, icon="table-export", post=True))
             found += self._more_sheets()
         if may(current_actor(), "application:import"):
@@ -182,7 +182,7 @@ class ApplicationView(PortalModelView):
 
     def _more_sheets(self) -> list[Tool]:
         """Identifiers in full for those who may see them, and the summary of one programme."""
-        state = self._state(request.args)
+        state = self.state_of(request.args)
         found = []
         if may(current_actor(), "applicant:reveal"):
             url = url_for(".export_full", **state)
@@ -274,7 +274,7 @@ class ApplicationView(PortalModelView):
     @expose("/full", methods=("GET", "POST"))
     def export_full(self) -> Any:
         """The same sheet with identifiers in full, for a reason that is kept."""
-        back = url_for(".index_view", **self._state(request.args))
+        back = url_for(".index_view", **self.state_of(request.args))
         form = forms.ExportReason()
         if request.method == "POST" and form.validate():
             return start_export(self.matching(), back)
@@ -290,7 +290,7 @@ class ApplicationView(PortalModelView):
     @expose("/sheet", methods=("POST",))
     def export_rows(self) -> Any:
         """The cases of this list as a sheet."""
-        return start_export(self.matching(), url_for(".index_view", **self._state(request.args)))
+        return start_export(self.matching(), url_for(".index_view", **self.state_of(request.args)))
 
     @expose("/reveal/<int:row_id>/<what>", methods=("POST",))
     def reveal(self, row_id: int, what: str) -> Response | tuple[Response, int]:

@@ -12,6 +12,7 @@ from models.applicant import Applicant
 from models.application import Application
 from models.base import db
 from models.decision import OUTCOMES, DecisionBatch
+from models.exchange import Job
 from models.funding import Budget, Payment, PaymentBatch
 from portal.access.permissions import may
 from portal.access.scope import visible
@@ -44,7 +45,7 @@ class HomeView(AdminIndexView):
             budgets=_budgets() if may(actor, "budget:read") else [],
             waiting=_waiting(),
             waiting_url=url_for("application.index_view", tab="mine"),
-            recent=_recent(),
+            recent=[*_exports(), *_recent()],
         )
         found: str = self.render("portal/home.html", home=home)
         return found
@@ -129,6 +130,20 @@ def _waiting() -> list[pages.Recent]:
         )
         for row_id, number, name, day in rows
     ]
+
+
+def _exports() -> list[pages.Recent]:
+    """The newest sheet that the worker makes or made for this person."""
+    newest = db.session.scalar(
+        select(Job)
+        .where(Job.account_id == current_actor().account_id, Job.kind == "export")
+        .order_by(Job.id.desc())
+        .limit(1)
+    )
+    if newest is None or not may(current_actor(), "application:export"):
+        return []
+    when = format_datetime(newest.created_at, "yyyy-MM-dd HH:mm")
+    return [pages.Recent(_("My exports"), url_for("exports.mine"), when=when)]
 
 
 def _recent() -> list[pages.Recent]:

@@ -143,7 +143,7 @@ class Listing:
         order = self._order(args)
         page = page_of(db.session(), self.model.id, self.matching(), order, _cursor(args), size)
         rows = self.load(page.ids)
-        columns, actions, state = self._columns(rows, args), self.actions(), self._state(args)
+        columns, actions, state = self._columns(rows, args), self.actions(), self.state_of(args)
         here = self._url(state)
         return Grid(
             title=str(self.list_title),
@@ -319,7 +319,8 @@ class Listing:
             chips.append(Chip(_("Search"), text, self._url(_without(state, "s"))))
         return chips
 
-    def _state(self, args: Mapping[str, str]) -> dict[str, str]:
+    def state_of(self, args: Mapping[str, str]) -> dict[str, str]:
+        """What of *args* a list's URL keeps: tab, search, order, size and filters."""
         names = [*STATE, *(f.name for f in self.list_filters)]
         return {name: args[name] for name in names if args.get(name)}
 
@@ -374,7 +375,7 @@ class Listing:
             return ""
         now, descending = self._sorting(args)
         down = not descending if now == name else True
-        return self._url(self._state(args) | {"sort": f"-{name}" if down else name})
+        return self._url(self.state_of(args) | {"sort": f"-{name}" if down else name})
 
     def _screen(self) -> str:
         return str(self.endpoint)  # type: ignore[attr-defined]

@@ -91,6 +91,12 @@ def check_digit(body: str) -> str:
     return _CHECK[sum(int(d) * w for d, w in zip(body, _WEIGHTS, strict=True)) % 11]
 
 
+class BadCertificateNumber(Refusal):
+    """The certificate number has no usable characters or far too many."""
+
+    message = N_("must have between 4 and 60 letters and digits")
+
+
 def tidy(text: str) -> str:
     """*text* in NFKC without any white space or invisible character."""
     return "".join(unicodedata.normalize("NFKC", text).translate(_INVISIBLE).split())
@@ -102,8 +108,28 @@ def plain(text: str) -> str:
 
 
 def certificate_key(text: str) -> str:
-    """The form under which a certificate number is claimed: tidy, upper case, no dashes."""
-    return re.sub(r"[-‐-―]", "", tidy(text).upper())
+    """The form under which a certificate number is claimed.
+
+    NFKC and upper case; only letters and digits count, so that no mark, space or 第…号 makes a
+    second number of the same certificate.
+    """
+    folded = unicodedata.normalize("NFKC", text).upper()
+    return "".join(sign for sign in folded if sign.isalnum() and sign not in "第号")
+
+
+def certificate_number(text: str) -> str:
+    """A certificate number as typed, tidy; raises ``BadCertificateNumber``.
+
+    Letters are Latin or Chinese: one that only looks like them would be another number.
+    """
+    number, key = tidy(text), certificate_key(text)
+    if not len(key) >= 4 or len(number) > 60 or any(_is_foreign(sign) for sign in key):
+        raise BadCertificateNumber()
+    return number
+
+
+def _is_foreign(sign: str) -> bool:
+    return not sign.isascii() and not "\u4e00" <= sign <= "\u9fff"
 
 
 def occupation_term(text: str) -> str:

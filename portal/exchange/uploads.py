@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import time
+from datetime import timedelta
 from pathlib import Path
 
-KEPT_SECONDS = 24 * 3600
+KEPT = timedelta(days=1)
 """How long a sheet that nobody applied, the refused rows of one, or an export is kept."""
 
 
@@ -33,7 +34,7 @@ def digest(path: Path) -> str:
 
 def sweep(home: Path) -> None:
     """Remove what was kept long enough: it holds personal data in clear."""
-    oldest = time.time() - KEPT_SECONDS
+    oldest = time.time() - KEPT.total_seconds()
     for folder in ("uploads", "exports"):
         for path in _folder(home, folder).iterdir():
             if path.stat().st_mtime < oldest:

@@ -27,6 +27,7 @@ from portal.evidence.identifiers import (
     IdNumber,
     bank_card,
     certificate_key,
+    certificate_number,
     looks_mistyped,
     mobile,
     occupation_term,
@@ -123,7 +124,7 @@ class FormReader:
         if row.kind == "id_number":
             return IdNumber.parse(typed, self.today)
         if row.key == "certificate.number":
-            return _certificate_number(typed)
+            return certificate_number(typed)
         reader = _READERS.get(row.kind)
         if reader is not None:
             return reader(typed)
@@ -255,19 +256,6 @@ class NotANumber(Refusal):
     """The answer is no plausible number."""
 
     message = N_("must be a number from 0 to 1,000,000,000")
-
-
-class BadCertificateNumber(Refusal):
-    """The certificate number has no usable characters or far too many."""
-
-    message = N_("must have between 4 and 60 letters and digits")
-
-
-def _certificate_number(typed: str) -> str:
-    number = tidy(typed)
-    if not len(certificate_key(number)) >= 4 or len(number) > 60:
-        raise BadCertificateNumber()
-    return number
 
 
 def _yes_no(typed: str) -> bool:

@@ -78,11 +78,7 @@ class OutcomeRow:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """``portal/action_outcome.html``. While ``progress_url`` is set the page follows the job.
-
-    It answers ``{"done": n, "total": n, "state": "running"|"done"|"failed", "url": …}``; at
-    the end the page goes to ``url``. ``undo_url`` takes a POST.
-    """
+    """``portal/action_outcome.html``. ``undo_url`` takes a POST."""
 
     title: str
     done: int
@@ -93,6 +89,28 @@ class Outcome:
     sheet_url: str = ""
     undo_url: str = ""
     undo_hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ExportJob:
+    """A sheet that the worker makes or made. ``file_url`` is empty until it is there."""
+
+    title: str
+    when: str
+    state: str
+    file_url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Exports:
+    """``portal/exports.html``. While ``progress_url`` is set the page follows that job.
+
+    It answers ``{"done": n, "total": n, "state": "running"|"done"|"failed", "url": …}``; at
+    the end the page goes to ``url``.
+    """
+
+    jobs: Sequence[ExportJob]
+    back_url: str
     progress_url: str = ""
 
 
@@ -161,7 +179,6 @@ class Preview:
     rest: int = 0
     """How many faulty rows are not shown here but in the sheet."""
     sheet_url: str = ""
-    progress_url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +190,6 @@ class ImportDone:
     list_url: str
     again_url: str = ""
     sheet_url: str = ""
-    progress_url: str = ""
 
 
 @dataclass(frozen=True, slots=True)

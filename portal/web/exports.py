@@ -18,7 +18,7 @@ from flask import (
     send_file,
     url_for,
 )
-from flask_babel import force_locale
+from flask_babel import force_locale, format_datetime
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
@@ -40,8 +40,9 @@ from portal.exchange.applications_out import (
 from portal.exchange.sheet_writer import MIME, content_disposition
 from portal.exchange.summary_sheet import write_summary
 from portal.jobs import DONE, FAILED, job, start_job
+from portal.jobs import STATES as JOB_STATES
 from portal.policy.packs import programme_called
-from portal.theme.pages import Outcome
+from portal.theme.pages import ExportJob, Exports
 from portal.translations.words import gettext as _
 from portal.web.actor import clock, config, current_actor
 from portal.web.downloads import sheet_answer, told
@@ -120,19 +121,39 @@ def export_job(
 @needs("application:export")
 def wait(key: str) -> Any:
     """The page that follows a job; it survives leaving and coming back."""
-    row = _own(key)
-    if row.state == DONE:
-        return redirect(url_for(".file", key=key))
-    outcome = Outcome(
-        title=row.title,
-        done=row.done,
-        done_fen=None,
-        not_done=0,
-        rows=(),
-        back_url=url_for("application.index_view"),
-        progress_url=url_for(".progress", key=key),
+    running = _own(key).state not in (DONE, FAILED)
+    return _page(url_for(".progress", key=key) if running else "")
+
+
+@pages.get("/")
+@needs("application:export")
+def mine() -> str:
+    """The sheets that were made for this person and still lie here."""
+    return _page("")
+
+
+def _page(progress_url: str) -> str:
+    rows = db.session.scalars(
+        select(Job)
+        .where(
+            Job.account_id == current_actor().account_id,
+            Job.kind == "export",
+            Job.created_at > clock().now() - uploads.KEPT,
+        )
+        .order_by(Job.id.desc())
     )
-    return render_template("portal/action_outcome.html", outcome=outcome)
+    shown = Exports([_told(row) for row in rows], url_for("application.index_view"), progress_url)
+    return render_template("portal/exports.html", exports=shown)
+
+
+def _told(row: Job) -> ExportJob:
+    there = row.state == DONE and uploads.export(config().home, row.row_key).exists()
+    return ExportJob(
+        title=f"{row.title} · {row.total:,}",
+        when=format_datetime(row.created_at, "yyyy-MM-dd HH:mm"),
+        state=_(JOB_STATES[row.state]),
+        file_url=url_for(".file", key=row.row_key) if there else "",
+    )
 
 
 @pages.get("/<key>/progress")
@@ -141,7 +162,7 @@ def progress(key: str) -> Response:
     """How far a job is."""
     row = _own(key)
     state = row.state if row.state in (DONE, FAILED) else "running"
-    return jsonify(done=row.done, total=row.total, state=state, url=url_for(".file", key=key))
+    return jsonify(done=row.done, total=row.total, state=state, url=url_for(".wait", key=key))
 
 
 @pages.get("/<key>/file")

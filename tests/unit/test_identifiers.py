@@ -70,9 +70,18 @@ def test_an_impossible_day_is_refused(typed: str) -> None:
 
 
 def test_one_certificate_has_one_key() -> None:
-    assert {ids.certificate_key(text) for text in ("s12-34", " Ｓ１２３４ ", "S 12 34")} == {
-        "S1234"
-    }
+    typed = (
+        "s12-34",
+        " Ｓ１２３４ ",
+        "S 12 34",
+        "S1234.",
+        "(S1234)",
+        "S1234*",
+        "第S1234号",
+        "S1\u202e234",
+        "S1234\u0301",
+    )
+    assert {ids.certificate_key(text) for text in typed} == {"S1234"}
 
 
 @pytest.mark.parametrize("typed", ["12345", "23812345678", "1381234567", "1381234567a"])
@@ -90,3 +99,9 @@ def test_cards_and_masks() -> None:
     assert ids.mask_id(GOOD) == "110*************2X"
     assert ids.mask_phone("13812345678") == "138****5678"
     assert ids.mask_card("6222021234567890128").endswith("*0128")
+
+
+@pytest.mark.parametrize("typed", ["...", "A1", "\u0405000123456", "S" * 61])
+def test_a_number_that_only_looks_like_one_is_refused(typed: str) -> None:
+    with pytest.raises(ids.BadCertificateNumber):
+        ids.certificate_number(typed)
