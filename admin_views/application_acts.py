@@ -99,20 +99,24 @@ def outcome_page(view: Any, batch_id: int) -> Any:
         done_fen=sum(row.amount_fen for row in done) if batch.outcome == PASS else None,
         not_done=len(rows) - len(done),
         rows=[_row(row) for row in rows[:SHOWN]],
-        back_url=url_for("application.index_view"),
+        back_url=url_for("application.index_view", **_query_of(batch)),
     )
     return view.render("portal/action_outcome.html", outcome=outcome)
+
+
+def _query_of(batch: DecisionBatch) -> dict[str, Any]:
+    return db.session.get_one(Selection, batch.selection_id).query
 
 
 def _frozen(view: Any, outcome: str, back: str) -> Selection:
     session, actor = db.session(), current_actor()
     query = dict(parse_qsl(urlsplit(back).query))
+    kept = {key: value for key, value in view.state_of(query).items() if key != "s"}
     if request.form.get("all") == "1":
         cases = select(Application.id).where(*view.matching(ImmutableMultiDict(query)))
-        kept = {key: value for key, value in view.state_of(query).items() if key != "s"}
         return freeze(session, actor, clock(), outcome, cases, kept)
     seen = dict(_seen(text) for text in request.form.getlist("rowid")[:10_000])
-    return freeze_seen(session, actor, clock(), outcome, seen)
+    return freeze_seen(session, actor, clock(), outcome, seen, kept)
 
 
 def _seen(text: str) -> tuple[int, int]:

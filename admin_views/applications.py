@@ -49,6 +49,7 @@ from portal.review.earlier import (
 from portal.review.entering import edit, enter
 from portal.review.reading import FormReader, Problem, Values
 from portal.review.route import editable
+from portal.review.standing import not_own
 from portal.review.submit import withdraw
 from portal.theme import cells
 from portal.theme.pages import Detail
@@ -66,7 +67,8 @@ def _mine() -> Sequence[Any]:
     stages = made.book().acting_on(current_actor().role)
     if not stages or not may(current_actor(), "application:decide"):
         return [false()]
-    return [Application.state == WAITING, Application.stage_key.in_(stages)]
+    waits = [Application.state == WAITING, Application.stage_key.in_(stages)]
+    return [*waits, not_own(current_actor())]
 
 
 def _words(words: dict[str, str]) -> Iterable[tuple[str, str]]:
@@ -118,6 +120,7 @@ class ApplicationView(PortalModelView):
         "number": "foot", "applicant": "title", "level": "side", "amount_fen": "side",
         "status": "side", "occupation": "hide",
     }  # fmt: skip
+    list_phone_labels = False
     list_sums = ("amount_fen",)
     list_sorts: ClassVar[dict[str, str]] = {"number": "id"}
     list_search = staticmethod(application_search)
@@ -237,8 +240,8 @@ class ApplicationView(PortalModelView):
         waits = model.state == WAITING and model.stage_key in made.book().acting_on(
             current_actor().role
         )
-        own = current_actor().account_id in (model.created_by_id, model.submitted_by_id)
-        allowed = waits and not own and may(current_actor(), "application:decide")
+        mine = select(Application.id).where(Application.id == model.id, not_own(current_actor()))
+        allowed = may(current_actor(), "application:decide") and waits and db.session.scalar(mine)
         return detail(model, acts.actions() if allowed else [])
 
     @expose("/action/", methods=("POST",))
@@ -380,7 +383,9 @@ class ApplicationView(PortalModelView):
 
     def _save(self, form: Any, application: Application, answers: dict[str, Any]) -> Any:
         session, actor, revision = db.session(), current_actor(), application.revision
-        reader = FormReader(session, revision, actor, clock(), application.channel)
+        corrects = application.state == RETURNED
+        channel = application.channel
+        reader = FormReader(session, revision, actor, clock(), channel, corrects=corrects)
         stored = forms.stored_cells(application, answers)
         values, problems = reader.read(forms.cells_of(form, revision, application, stored))
         if values is not None:

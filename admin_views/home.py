@@ -152,6 +152,7 @@ def _recent() -> list[pages.Recent]:
         .where(
             DecisionBatch.account_id == current_actor().account_id,
             DecisionBatch.selection_id.is_not(None),
+            DecisionBatch.decided > 0,
         )
         .order_by(DecisionBatch.id.desc())
         .limit(8)

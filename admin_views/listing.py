@@ -55,7 +55,8 @@ class ListTab:
 class Listing:
     """What ``PortalModelView`` adds to a list page. See the class attributes for declarations.
 
-    ``list_phone`` places columns on a phone's card; ``list_sums`` names amount columns to total;
+    ``list_phone`` places columns on a phone's card, the others stand there with their label
+    unless ``list_phone_labels`` is off; ``list_sums`` names amount columns to total;
     ``list_loads`` are loader options, so that a page costs a fixed number of statements.
     """
 
@@ -67,6 +68,7 @@ class Listing:
     list_tabs: ClassVar[Sequence[ListTab]] = ()
     list_filters: ClassVar[Sequence[ListFilter]] = ()
     list_phone: ClassVar[Mapping[str, Phone]] = {}
+    list_phone_labels: ClassVar[bool] = True
     list_sums: ClassVar[Sequence[str]] = ()
     list_loads: ClassVar[Sequence[Any]] = ()
     list_sorts: ClassVar[Mapping[str, str]] = {}
@@ -78,7 +80,10 @@ class Listing:
 
     @expose("/")
     def index_view(self) -> Any:
-        """The list."""
+        """The list; a search of a session that has ended is left out of its address."""
+        args = self._asked()
+        if args.get("s") and not searching.is_known(args["s"]):
+            return redirect(self._url(_without(self.state_of(args), "s")))
         return self.render(self.list_template, grid=self.grid())  # type: ignore[attr-defined]
 
     @expose("/counts")
@@ -266,6 +271,7 @@ class Listing:
                     end=summed or self._info(name).get("widget") == "yuan",
                     phone=self.list_phone.get(name, "line"),
                     total=name if summed else "",
+                    labelled=self.list_phone_labels and self.list_phone.get(name) is None,
                     page_total=sum(getattr(row, name) or 0 for row in rows) if summed else None,
                 )
             )

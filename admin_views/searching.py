@@ -106,6 +106,11 @@ def shown(token: str) -> str:
     return found["shown"] if found else ""
 
 
+def is_known(token: str) -> bool:
+    """Whether this session made the search *token*."""
+    return token in session.get("searches", {})
+
+
 def recalled(token: str) -> tuple[str, str]:
     """The kind and value that *token* stands for; a stranger's token is a bad request."""
     found = session.get("searches", {}).get(token)

@@ -22,8 +22,8 @@ class Notice(Versioned, Model):
     document_number: Mapped[str] = mapped_column(
         String(60), default="", info={"label": N_("Document number")}
     )
-    issuer: Mapped[str] = mapped_column(String(60), info={"label": N_("Issuer")})
-    issued_on: Mapped[date] = mapped_column(Date, info={"label": N_("Issued on")})
+    issuer: Mapped[str] = mapped_column(String(60), info={"label": N_("Issued by")})
+    issued_on: Mapped[date] = mapped_column(Date, info={"label": N_("Date of the notice")})
     basis: Mapped[list[str]] = mapped_column(JSON, default=list, info={"label": N_("Basis")})
 
     clauses: Mapped[list[Clause]] = relationship(

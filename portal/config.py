@@ -46,7 +46,7 @@ class Config:
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Config:
         """Read *env*; raises ``BadConfiguration`` for what production must not run with."""
-        production = env.get("PORTAL_ENV") == "production"
+        production = _is_production(env)
         home = Path(env.get("PORTAL_HOME") or ROOT / "instance").resolve()
         home.mkdir(parents=True, exist_ok=True)
         secret, keys, index_key = _secrets(env, home, production)
@@ -74,6 +74,13 @@ def _database_url(env: Mapping[str, str], home: Path) -> str:
         if url.startswith(plain):
             return "postgresql+psycopg://" + url.removeprefix(plain)
     return url
+
+
+def _is_production(env: Mapping[str, str]) -> bool:
+    kind = env.get("PORTAL_ENV") or "development"
+    if kind not in ("development", "production"):
+        raise BadConfiguration(f"PORTAL_ENV is production or development, not {kind!r}")
+    return kind == "production"
 
 
 def _number(env: Mapping[str, str], name: str, default: int) -> int:

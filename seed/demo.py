@@ -57,8 +57,9 @@ PEOPLE = {
     "auditor": (permissions.AUDITOR, "SH", "郑文"),
     "district": (permissions.DISTRICT, "D10", "李静"),
     "unit": (permissions.GRASS_ROOTS, "D10-01", "张伟"),
+    "unit2": (permissions.GRASS_ROOTS, "D10-01", "刘洋"),
 }
-"""Login, role, union and name of one account per role."""
+"""Login, role, union and name; two where nobody reviews what they entered themselves."""
 
 APPLICATIONS, UNITS = 5_000, 300
 PROGRESS = {0: 0.85, 1: 0.8, 2: 0.8, 3: 0.85}
@@ -73,11 +74,11 @@ class NotInProduction(Refusal):
 
 
 def load(session: Session, clock: Clock, *, applications: int = APPLICATIONS) -> dict[str, Any]:
-    """Load programmes and demo data once; gives what was made and the accounts."""
+    """Load programmes and demo data once; says whether anything was loaded."""
     if current_app.extensions["portal_config"].production:
         raise NotInProduction()
     if session.scalar(select(func.count()).select_from(Account)):
-        return {"loaded": False, "password": PASSWORD, "accounts": list(PEOPLE)}
+        return {"loaded": False}
     random = Random(2026)  # noqa: S311 - the same demo every time, no secret
     _unions(session, clock, random)
     load_programmes(session, clock)
@@ -85,7 +86,7 @@ def load(session: Session, clock: Clock, *, applications: int = APPLICATIONS) ->
     session.commit()
     for programme in session.scalars(select(Programme)).all():
         _cases(session, clock, programme, actors, applications, random)
-    return {"loaded": True, "password": PASSWORD, "accounts": list(PEOPLE)}
+    return {"loaded": True}
 
 
 def load_programmes(session: Session, clock: Clock) -> list[str]:

@@ -22,7 +22,7 @@ from models.organization import GROUP, Organization
 from models.types import new_row_key
 from portal.access import audit, passwords, sessions
 from portal.access.actor import Actor
-from portal.access.login import login_key
+from portal.access.login import login_key, unlock
 from portal.access.permissions import (
     ADMIN,
     DISTRICT,
@@ -210,6 +210,7 @@ def reset_password(
     """A new one-use password; *second_factor* forgets the person's lost authenticator too."""
     account = managed_account(session, actor, account_id)
     password = _give_one_use(account, clock.now())
+    unlock(session, account.login)
     if second_factor:
         account.totp, account.totp_last_step = None, 0
     account.version += 1

@@ -12,7 +12,7 @@ import unicodedata
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -72,7 +72,7 @@ def knock(session: Session, now: datetime, login: str, address: str) -> Door:
             Account.login_key == login_key(login), Account.is_active
         )
     ).one_or_none()
-    login_bucket = "login:" + keyring.index(login_key(login), "login").hex()
+    login_bucket = _login_bucket(login)
     is_open = _count(session, now, _address_bucket(address), TRIES_PER_ADDRESS) and _count(
         session, now, login_bucket, TRIES_PER_ACCOUNT
     )
@@ -177,6 +177,15 @@ def _bucket(session: Session, now: datetime, bucket: str) -> LoginFailure:
 
 def _is_postgresql(session: Session) -> bool:
     return session.get_bind().dialect.name == "postgresql"
+
+
+def unlock(session: Session, login: str) -> None:
+    """Forget the failures of *login*, so that a new password opens at once."""
+    session.execute(delete(LoginFailure).where(LoginFailure.bucket == _login_bucket(login)))
+
+
+def _login_bucket(login: str) -> str:
+    return "login:" + keyring.index(login_key(login), "login").hex()
 
 
 def _address_bucket(address: str) -> str:

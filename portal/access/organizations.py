@@ -94,6 +94,7 @@ def create_organization(
     if session.scalar(select(exists().where(Organization.code == row.code))):
         raise CodeTaken(code=row.code)
     tree.refuse_root(row, session.scalar(_ROOT_CODE))
+    tree.refuse_parent(row, parent.kind if parent else None)
     place = _new(row, parent)
     place.industry = industry
     session.add(place)
@@ -135,6 +136,7 @@ def move_organization(
     parent = session.get_one(Organization, parent_id)
     if parent.path.startswith(place.path):
         raise tree.ParentCycle(row=1, code=place.code)
+    tree.refuse_parent(Row(1, place.code, place.name, place.kind, parent.code, ""), parent.kind)
     below = Organization.path.startswith(place.path, autoescape=True)
     subtree = list(session.scalars(select(Organization).where(below)))
     place.parent = parent
@@ -159,6 +161,7 @@ def _refuse_roots(rows: Iterable[Row], known: Mapping[str, Organization]) -> Non
 def _apply(session: Session, row: Row, known: dict[str, Organization]) -> str:
     """Create or change the union of *row*; the audit's word for it, empty when nothing changed."""
     place, parent = known.get(row.code), known.get(row.parent_code)
+    tree.refuse_parent(row, parent.kind if parent else None)
     if place is None:
         known[row.code] = place = _new(row, parent)
         session.add(place)

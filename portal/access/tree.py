@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from models.base import N_, Refusal
-from models.organization import CITY, KINDS
+from models.organization import BUREAU, CITY, DISTRICT, GROUP, KINDS, UNIT
 
 COLUMNS = ("code", "name", "kind", "parent_code", "nature")
 _LONGEST = {"code": 40, "name": 120, "nature": 20}
@@ -77,6 +77,12 @@ class MisplacedRoot(BadTree):
     message = N_("Row %(row)s: only the one city federation stands at the top, and only there.")
 
 
+class MisplacedUnion(BadTree):
+    """A unit has no unions below it; districts and bureaus hang under the city alone."""
+
+    message = N_("Row %(row)s: a union of this kind does not stand under that parent.")
+
+
 @dataclass(frozen=True)
 class Row:
     """One line of the sheet. ``number`` counts the heading as 1."""
@@ -95,6 +101,16 @@ def read_sheet(path: Path) -> list[Row]:
         return _rows(csv.DictReader(io.StringIO(_text_of(path)), strict=True))
     except csv.Error:
         raise UnreadableSheet() from None
+
+
+PARENTS = {
+    CITY: frozenset[str](),
+    DISTRICT: frozenset({CITY}),
+    BUREAU: frozenset({CITY}),
+    GROUP: frozenset({DISTRICT, BUREAU, GROUP}),
+    UNIT: frozenset({CITY, DISTRICT, BUREAU, GROUP}),
+}
+"""Under which kinds a kind of union hangs."""
 
 
 def checked(row: Row) -> Row:
@@ -126,6 +142,12 @@ def parents_first(rows: Sequence[Row], parents: Mapping[str, str]) -> list[Row]:
     parents = dict(parents) | {row.code: row.parent_code for row in rows}
     depths = {row.code: _depth(row, parents) for row in rows}
     return sorted(rows, key=lambda row: (depths[row.code], row.number))
+
+
+def refuse_parent(row: Row, parent_kind: str | None) -> None:
+    """Raise ``MisplacedUnion`` unless a union of *row*'s kind may hang under *parent_kind*."""
+    if parent_kind is not None and parent_kind not in PARENTS[row.kind]:
+        raise MisplacedUnion(row=row.number)
 
 
 def refuse_root(row: Row, root: str | None) -> None:

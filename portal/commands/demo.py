@@ -7,7 +7,8 @@ from typing import Any
 import click
 
 from models.base import db
-from portal.cli import clock, verb
+from portal.access.permissions import ROLES
+from portal.cli import clock, told, verb
 from seed import demo
 
 
@@ -23,7 +24,15 @@ def load_command(applications: int) -> dict[str, Any]:
     """Load programmes and demo data once, and print the accounts."""
     made = demo.load(db.session(), clock(), applications=applications)
     db.session.commit()
-    return made | {"applications": demo.counts(db.session())}
+    accounts = {
+        login: f"{told(ROLES[role], {})} · {name}"
+        for login, (role, _union, name) in demo.PEOPLE.items()
+    }
+    return made | {
+        "password": demo.PASSWORD,
+        "accounts": accounts,
+        "applications": demo.counts(db.session()),
+    }
 
 
 commands = [group]

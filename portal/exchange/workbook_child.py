@@ -22,6 +22,8 @@ _REFERENCE = re.compile(
 )
 _PART = 1 << 20
 _EXACT_DIGITS = 15
+_MOST_TEXT = 30_000_000
+"""Characters of all cells together; one long text that every cell shares is small in the file."""
 
 
 def main(path: str, rows: int, columns: int) -> int:
@@ -32,7 +34,10 @@ def main(path: str, rows: int, columns: int) -> int:
     cells = sheet.to_python(skip_empty_area=False)
     if len(cells) > rows:
         return TOO_LARGE
-    json.dump([[_text(cell) for cell in row] for row in cells], sys.stdout, ensure_ascii=False)
+    texts = [[_text(cell) for cell in row] for row in cells]
+    if sum(len(text) for row in texts for text in row) > _MOST_TEXT:
+        return TOO_LARGE
+    json.dump(texts, sys.stdout, ensure_ascii=False)
     return 0
 
 

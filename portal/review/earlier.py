@@ -31,6 +31,9 @@ def already_claimed(session: Session, family: str, keys: list[str]) -> dict[str,
 
 def claimed_problem(reader: FormReader, number: str) -> Problem:
     """The problem that a certificate is claimed by the application (or row) *number*."""
+    if number.startswith("#"):
+        row = N_("already claimed by row %(number)s of this sheet")
+        return problem_at(reader.fields["certificate.number"], row, {"number": number[1:]})
     message = N_("already claimed by %(number)s")
     return problem_at(reader.fields["certificate.number"], message, {"number": number})
 

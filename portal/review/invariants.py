@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import and_, exists, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from models.application import (
@@ -126,13 +126,19 @@ def _routes(session: Session) -> Iterator[str]:
 
 
 def _own(session: Session) -> Iterator[str]:
-    entered = aliased(Application)
+    entered, submitted = aliased(Application), aliased(Decision)
+    before = exists().where(
+        submitted.application_id == Decision.application_id,
+        submitted.account_id == Decision.account_id,
+        submitted.outcome == SUBMIT,
+        submitted.id < Decision.id,
+    )
     rows = session.scalars(
         select(entered.number)
         .join(Decision, Decision.application_id == entered.id)
         .where(
             Decision.outcome.in_((PASS, RETURN, REJECT)),
-            Decision.account_id == entered.created_by_id,
+            or_(Decision.account_id == entered.created_by_id, before),
         )
         .distinct()
     )

@@ -77,15 +77,26 @@ class Values:
 
 
 class FormReader:
-    """Reads forms of one revision for one actor; units and choices are loaded once."""
+    """Reads forms of one revision for one actor; units and choices are loaded once.
+
+    A form that *corrects* a returned case came in time when it came first.
+    """
 
     def __init__(
-        self, session: Session, revision: Revision, actor: Actor, clock: Clock, channel: str
+        self,
+        session: Session,
+        revision: Revision,
+        actor: Actor,
+        clock: Clock,
+        channel: str,
+        *,
+        corrects: bool = False,
     ) -> None:
         self.session = session
         self.revision = revision
         self.actor = actor
         self.channel = channel
+        self.corrects = corrects
         self.today = clock.today()
         self.fields = {row.key: row for row in revision.fields}
         self._units, self._districts = _places(session, actor)
@@ -186,7 +197,7 @@ class FormReader:
         if not may(self.actor, "application:backdate"):
             found.pop(key, None)
         row = self.fields.get(key)
-        if row is None or any(item.key == key for item in problems):
+        if self.corrects or row is None or any(item.key == key for item in problems):
             return
         day = found.get(key) or self.today
         if day > self.today:

@@ -88,11 +88,21 @@ def freeze(
 
 
 def freeze_seen(
-    session: Session, actor: Actor, clock: Clock, outcome: str, seen: dict[int, int]
+    session: Session,
+    actor: Actor,
+    clock: Clock,
+    outcome: str,
+    seen: dict[int, int],
+    query: dict[str, Any] | None = None,
 ) -> Selection:
     """Keep the ticked cases *seen* (id → the version that the page showed)."""
     selection = freeze(
-        session, actor, clock, outcome, select(Application.id).where(Application.id.in_(seen))
+        session,
+        actor,
+        clock,
+        outcome,
+        select(Application.id).where(Application.id.in_(seen)),
+        query,
     )
     shown = case(seen, value=SelectionItem.application_id)
     session.execute(

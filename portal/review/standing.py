@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, func, literal, or_, select
+from sqlalchemy import ColumnElement, and_, case, exists, func, literal, or_, select
 from sqlalchemy.orm import Session
 
 from models.application import ELIGIBLE, HELD, WAITING, Application
 from models.base import N_
-from models.decision import PASS, Selection, SelectionItem
+from models.decision import PASS, SUBMIT, Decision, Selection, SelectionItem
 from models.programme import ASK, Revision, Stage
 from portal.access.actor import Actor
 from portal.access.scope import visible
@@ -51,13 +51,17 @@ def standing(
 
 
 def not_own(actor: Actor) -> ColumnElement[bool]:
-    """Neither entered nor submitted by *actor*."""
+    """Neither entered nor ever submitted by *actor*, corrected cases included."""
     me = actor.account_id
     if me is None:
         return literal(True)
+    submitted = exists().where(
+        Decision.application_id == Application.id,
+        Decision.account_id == me,
+        Decision.outcome == SUBMIT,
+    )
     return and_(
-        or_(Application.created_by_id.is_(None), Application.created_by_id != me),
-        or_(Application.submitted_by_id.is_(None), Application.submitted_by_id != me),
+        or_(Application.created_by_id.is_(None), Application.created_by_id != me), ~submitted
     )
 
 

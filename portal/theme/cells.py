@@ -66,7 +66,7 @@ def row(
     plainly eligible. ``cells`` are in the order of ``columns``; what is no ``Markup`` is escaped.
     """
     tds = "".join(
-        f'<td class="jx-p-{c.phone}{" jx-end" if c.end else ""}">{escape(cell)}</td>'
+        f'<td class="jx-p-{c.phone}{" jx-end" if c.end else ""}"{_named(c)}>{escape(cell)}</td>'
         for c, cell in zip(columns, cells, strict=True)
     )
     box = ""
@@ -77,6 +77,11 @@ def row(
             f'{" data-flag" if flagged else ""} aria-label="{escape(label)}"></label></td>'
         )
     return Markup(f"<tr>{box}{tds}</tr>")
+
+
+def _named(column: Column) -> str:
+    """A phone has no heading: what does not speak for itself carries its label."""
+    return f' data-label="{escape(column.label)}"' if column.labelled else ""
 
 
 def link(url: str, text: str, *, drawer: bool = True) -> Markup:

@@ -118,6 +118,7 @@ class Column:
 
     ``sort_url`` empty: not sortable. ``total`` names the key under which the totals answer
     gives the sum of all that match, in fen; ``page_total`` is this page's sum in fen.
+    ``labelled`` cells carry the label on a phone, where no heading is.
     """
 
     key: str
@@ -128,6 +129,7 @@ class Column:
     phone: Phone = "line"
     total: str = ""
     page_total: int | None = None
+    labelled: bool = False
 
 
 @dataclass(frozen=True, slots=True)

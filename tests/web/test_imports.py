@@ -302,7 +302,9 @@ def test_a_large_export_is_made_by_the_worker_for_its_owner(
     state = clerk.get(f"{started.location}/progress").json
     assert state is not None
     assert state["state"] == "done"
-    assert len(_rows(clerk.get(state["url"]))) == 1 + 5 + 1
+    for page in (state["url"], "/exports/"):
+        assert f"{started.location}/file" in clerk.get(page).get_data(as_text=True)
+    assert len(_rows(clerk.get(f"{started.location}/file"))) == 1 + 5 + 1
     assert _count(app, Job) == 1
     for login in ("other", "centre"):
         stranger = Browser(app)
