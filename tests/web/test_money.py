@@ -1,0 +1,172 @@
+"""Budgets and batches on the screens: seen, changed once, and shown in full to few."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import timedelta
+from io import BytesIO
+
+import pytest
+from flask import Flask
+from openpyxl import load_workbook
+from sqlalchemy import select
+
+from models.application import Application
+from models.audit import AuditEntry
+from models.base import begin_writing, db
+from models.funding import Budget, PaymentBatch
+from models.types import Fen
+from portal.funding.budget import set_budget
+from portal.funding.payout import make_batch
+from tests.conftest import City
+from tests.services.test_decide import ROLES, ROUTE, Desk
+from tests.support.cases import CLOCK, published
+from tests.web.pages import Browser
+
+CARD = "6210941234567897"
+TODAY = CLOCK.today()
+
+
+@pytest.fixture
+def settings() -> dict[str, object]:
+    """A day inside the window."""
+    return {"today": TODAY}
+
+
+@dataclass
+class Till:
+    """A programme with a budget of 10,000 yuan and one batch of three approved cases."""
+
+    app: Flask
+    batch: int
+
+    def browser(self, login: str) -> Browser:
+        """*login*, signed in."""
+        browser = Browser(self.app)
+        assert browser.log_in(login).status_code == 303
+        return browser
+
+    def stored(self) -> tuple[str, int, set[str]]:
+        """The batch's state and version, and the states of its cases."""
+        with self.app.app_context():
+            batch = db.session.get_one(PaymentBatch, self.batch)
+            return batch.state, batch.version, set(db.session.scalars(select(Application.state)))
+
+    def cap(self) -> int:
+        """What the programme may spend, in fen."""
+        with self.app.app_context():
+            return db.session.scalars(select(Budget.cap_fen)).one()
+
+
+@pytest.fixture
+def till(app: Flask, town: City) -> Till:
+    """Money waiting to go out."""
+    with app.app_context():
+        begin_writing()
+        session = db.session()
+        people = {name: town.person(name, *place) for name, place in ROLES.items()}
+        finance = town.person("finance", "finance", "SH")
+        town.person("auditor", "auditor", "SH")
+        desk = Desk(session, published(session), people, town.union("D1-1"))
+        ids = desk.enter(3)
+        for who in ROUTE:
+            assert desk.decide(who, ids).decided == 3
+        programme = desk.revision.programme
+        set_budget(session, finance, CLOCK, programme, Fen(10_000_00))
+        batch = make_batch(session, finance, CLOCK, programme, town.union("D1")).id
+        session.commit()
+        begin_writing(False)
+    return Till(app, batch)
+
+
+def _seen_version(page: str) -> str:
+    found = re.search(r'name="seen_version"[^>]*value="(\d+)"', page)
+    assert found is not None
+    return found[1]
+
+
+def test_finance_sees_the_budget_and_changes_it(till: Till) -> None:
+    browser = till.browser("finance")
+    assert "10,000" in browser.get("/budget/").text
+    page = browser.get("/budget/edit/?id=1")
+    assert page.status_code == 200
+    seen = _seen_version(page.text)
+    done = browser.post("/budget/edit/?id=1", cap_fen="20000.50", seen_version=seen)
+    assert (done.status_code, till.cap()) == (302, 20_000_50)
+    assert "20,000.50" in browser.get("/budget/").text
+    stale = browser.post("/budget/edit/?id=1", cap_fen="30000", seen_version=seen)
+    assert stale.status_code == 200
+    assert "重新查看" in stale.text
+    assert till.cap() == 20_000_50
+
+
+def test_a_budget_below_what_is_spent_is_refused_in_words(till: Till) -> None:
+    browser = till.browser("finance")
+    seen = _seen_version(browser.get("/budget/edit/?id=1").text)
+    answer = browser.post("/budget/edit/?id=1", cap_fen="2999.99", seen_version=seen)
+    assert answer.status_code == 200
+    assert "3,000.00" in answer.text
+    assert till.cap() == 10_000_00
+
+
+def test_a_step_sent_twice_is_taken_once(till: Till) -> None:
+    browser = till.browser("finance")
+    address = f"/payment/move?rowid={till.batch}"
+    seen = _seen_version(browser.get(address).text)
+    for _click in range(2):
+        answer = browser.post(address, on=TODAY.isoformat(), seen_version=seen)
+        assert answer.status_code == 302
+        state, version, cases = till.stored()
+        assert (state, version, cases) == ("transferred", int(seen) + 1, {"approved"})
+    assert "请重新查看" in browser.get(answer.location).text
+    seen = _seen_version(browser.get(address).text)
+    browser.post(address, on=TODAY.isoformat(), seen_version=seen)
+    state, _version, cases = till.stored()
+    assert (state, cases) == ("paid", {"paid"})
+
+
+@pytest.mark.parametrize("days", [-1, 1])
+def test_money_moves_neither_before_its_batch_nor_in_the_future(till: Till, days: int) -> None:
+    browser = till.browser("finance")
+    address = f"/payment/move?rowid={till.batch}"
+    seen = _seen_version(browser.get(address).text)
+    on = (TODAY + timedelta(days=days)).isoformat()
+    answer = browser.post(address, on=on, seen_version=seen)
+    assert answer.status_code == 302
+    assert "日期不能" in browser.get(answer.location).text
+    assert till.stored() == ("made", int(seen), {"approved"})
+
+
+def test_who_looks_on_moves_nothing(till: Till) -> None:
+    for login in ("auditor", "district"):
+        browser = till.browser(login)
+        address = f"/payment/move?rowid={till.batch}"
+        assert browser.get(address).status_code == 403
+        answer = browser.post(address, on=TODAY.isoformat(), seen_version="1")
+        assert answer.status_code == 403
+    assert till.stored()[0] == "made"
+
+
+@pytest.mark.parametrize(
+    ("login", "shown"), [("finance", CARD), ("district", CARD), ("auditor", "")]
+)
+def test_accounts_are_in_full_for_who_pays_and_masked_for_who_looks_on(
+    till: Till, login: str, shown: str
+) -> None:
+    browser = till.browser(login)
+    browser.get(f"/payment/details/?id={till.batch}")
+    answer = browser.post("/payment/move", action="sheet", rowid=f"{till.batch}:1")
+    assert answer.status_code == 200
+    rows = list(load_workbook(BytesIO(answer.data)).active.iter_rows(values_only=True))
+    place = rows[0].index("卡号或账号")
+    accounts = [row[place] for row in rows if str(row[0]) in ("1", "2", "3")]
+    assert len(accounts) == 3
+    if shown:
+        assert set(accounts) == {shown}
+    else:
+        assert all("*" in str(text) and str(text).endswith("7897") for text in accounts)
+        assert not any(CARD in str(cell) for row in rows for cell in row)
+    with till.app.app_context():
+        export = select(AuditEntry.details).where(AuditEntry.action == "payment:export")
+        assert db.session.scalars(export).one() == {"people": 3}
