@@ -80,25 +80,25 @@ class ProgrammeView(PortalModelView):
     @property
     def permissions(self) -> dict[str, str]:
         """A file is loaded by who may write, and read by all."""
-        return super().permissions | {"load": "programme:write", "dump": "programme:read"}
+        return super().permissions | {"load_file": "programme:write", "dump_file": "programme:read"}
 
     def tools(self) -> list[Tool]:
         """A programme comes in as a file; its rows are edited from there on."""
         if not may(current_actor(), "programme:write"):
             return []
-        return [Tool(_("Load a file"), url_for(".load"), icon="upload", main=True)]
+        return [Tool(_("Load a file"), url_for(".load_file"), icon="upload", main=True)]
 
     def details_of(self, model: Programme) -> Detail:
         """The programme, and its rules as a file."""
         shown = super().details_of(model)
         file = Markup('<a href="{}">{}.yaml</a>').format(
-            url_for(".dump", code=model.code), model.code
+            url_for(".dump_file", code=model.code), model.code
         )
         facts = Section(_("Rules"), [Fact(_("As a file"), file)])
         return replace(shown, sections=[*shown.sections, facts])
 
     @expose("/load", methods=("GET", "POST"))
-    def load(self) -> Any:
+    def load_file(self) -> Any:
         """Load a programme's file as a draft, or say line by line what is wrong with it."""
         form = PackForm()
         if request.method == "POST" and form.validate() and (made := _loaded(form.file.data)):
@@ -113,7 +113,7 @@ class ProgrammeView(PortalModelView):
         )
 
     @expose("/dump/<code>")
-    def dump(self, code: str) -> Response:
+    def dump_file(self, code: str) -> Response:
         """The newest rules of a programme as a file."""
         answer = Response(dump_pack(db.session(), code), mimetype="application/yaml")
         answer.headers["Content-Disposition"] = content_disposition(f"{code}.yaml")

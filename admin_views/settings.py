@@ -33,6 +33,7 @@ from models.programme import (
 )
 from portal.access.permissions import ROLES
 from portal.policy.check import problems
+from portal.policy.facts import FACTS
 from portal.theme import cells
 from portal.translations.words import gettext as _
 from portal.translations.words import lazy_gettext as _l
@@ -248,8 +249,12 @@ class StageView(PolicyRowView):
         return _(ROLES.get(row.acts, row.acts))
 
     def cell_due(self, row: Stage) -> str:
-        """The deadline as written."""
-        return " ".join(f"{key} {value}" for key, value in (row.due or {}).items())
+        """The deadline in words."""
+        if not row.due:
+            return ""
+        anchor = FACTS.get(row.due.get("after", ""))
+        after = _(anchor.label) if anchor else str(row.due.get("after", ""))
+        return _("%(count)s days after: %(anchor)s", count=row.due.get("days", 0), anchor=after)
 
 
 VIEWS: tuple[tuple[type[PortalModelView], type[Any], str], ...] = (
