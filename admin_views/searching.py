@@ -59,7 +59,8 @@ def application_search(typed: str) -> Search:
         return Search("phone", Applicant.phone.index(found).hex(), mask_phone(found))
     if re.fullmatch(r"62\d{14,17}", found):
         return Search("account", Application.account.index(found).hex(), mask_card(found))
-    if len(found) >= 4 and any(character.isdigit() for character in found):
+    numbered = len(found) >= 4 and any(character.isdigit() for character in found)
+    if numbered and (found.isascii() or _is_certificate(found)):
         return Search("certificate", certificate_key(found), found)
     return person_search(typed)
 
@@ -151,7 +152,7 @@ def on_accounts(_kind: str, value: str) -> ColumnElement[bool]:
 
 
 def _has(column: Any, part: str) -> ColumnElement[bool]:
-    found: ColumnElement[bool] = column.contains(part, autoescape=True)
+    found: ColumnElement[bool] = column.icontains(part, autoescape=True)
     return found
 
 
@@ -193,8 +194,15 @@ def _by_union(name: str) -> ColumnElement[bool]:
 
 def _unions(name: str) -> Select[tuple[int]]:
     return select(Organization.id).where(
-        Organization.name.contains(name, autoescape=True), visible(Organization, current_actor())
+        _has(Organization.name, name), visible(Organization, current_actor())
     )
+
+
+def _is_certificate(typed: str) -> bool:
+    """Whether somebody has this number: Chinese with digits may also be the name of a union."""
+    named = SkillCertificate.number_key == certificate_key(typed)
+    held = select(SkillCertificate.id).where(named, visible(SkillCertificate, current_actor()))
+    return db.session.scalar(held.limit(1)) is not None
 
 
 def _by_certificate(key: str) -> ColumnElement[bool]:
