@@ -6,7 +6,7 @@ from flask import Flask
 from flask_admin import Admin
 
 from admin_views.applications import ApplicationView
-from admin_views.catalogues import CatalogueView, EntryView
+from admin_views.catalogues import CalendarView, CatalogueView, EntryView
 from admin_views.home import HomeView
 from admin_views.menu import Lines, shell
 from admin_views.money import BatchView, BudgetView
@@ -20,6 +20,7 @@ from models.applicant import Applicant
 from models.application import Application
 from models.audit import AuditEntry
 from models.base import N_
+from models.calendar import CalendarDay
 from models.catalogue import Catalogue, CatalogueEntry
 from models.certificate import SkillCertificate
 from models.funding import Budget, PaymentBatch
@@ -56,6 +57,7 @@ MENU: Lines = (
         (
             (N_("Catalogues"), "catalogue.index_view", "list", "catalogue:read"),
             (N_("Catalogue entries"), "entry.index_view", "list", "catalogue:write"),
+            (N_("Working-day calendar"), "calendar.index_view", "calendar", "catalogue:write"),
             (N_("Programmes"), "programme.index_view", "settings", "programme:read"),
             (N_("Revisions"), "revision.index_view", "settings", "programme:write"),
             (N_("Notices"), "notice.index_view", "settings", "programme:write"),
@@ -88,6 +90,7 @@ SCREENS = (
     (BatchView, PaymentBatch, "payment"),
     (CatalogueView, Catalogue, "catalogue"),
     (EntryView, CatalogueEntry, "entry"),
+    (CalendarView, CalendarDay, "calendar"),
     (NoticeView, Notice, "notice"),
     (ClauseView, Clause, "clause"),
     (ProgrammeView, Programme, "programme"),

@@ -17,13 +17,15 @@ from models.base import db
 from models.decision import OUTCOMES, PASS, PAY, REJECT, RETURN, SUBMIT, Decision, Override
 from models.programme import ASK, NOTE
 from portal.access.permissions import may
+from portal.calendar import calendar_of
 from portal.policy import explain as policy
+from portal.review.deadlines import due_of
 from portal.review.route import editable
 from portal.theme import cells
 from portal.theme.pages import Detail, Event, Fact, Finding, Section
 from portal.theme.shapes import Action
 from portal.translations.words import gettext as _
-from portal.web.actor import current_actor
+from portal.web.actor import clock, current_actor
 
 TONES = {PASS: "good", PAY: "good", RETURN: "warn", REJECT: "bad", SUBMIT: "info"}
 
@@ -63,8 +65,21 @@ def _standing(application: Application) -> Section:
             Fact(_("Amount"), cells.amount(application.amount_fen, sign=True)),
             Fact(_("Programme"), application.programme.title),
             Fact(_("Submitted on"), cells.day(application.submitted_on)),
+            *_due(application),
         ],
     )
+
+
+def _due(application: Application) -> list[Fact]:
+    """When this stage should be done; a year without a published calendar is provisional."""
+    found = due_of(calendar_of(db.session()), application)
+    if found is None:
+        return []
+    late = found.day < clock().today()
+    words = _("overdue") if late else _("provisional") if found.provisional else ""
+    tone: Any = "bad" if late else "plain"
+    shown = cells.chip(found.day.isoformat(), tone, "calendar-due", words)
+    return [Fact(_("Due"), shown)]
 
 
 def _form(application: Application) -> list[Section]:

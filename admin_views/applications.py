@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import date
+from datetime import date, timedelta
 from typing import Any, ClassVar
 
 from flask import abort, flash, jsonify, redirect, request, url_for
@@ -38,7 +38,9 @@ from models.programme import Programme, Revision
 from portal.access import audit
 from portal.access.permissions import may
 from portal.access.scope import visible
+from portal.calendar import calendar_of
 from portal.policy.judge import in_force
+from portal.review.deadlines import due_by
 from portal.review.earlier import (
     already_claimed,
     claimed_problem,
@@ -60,6 +62,7 @@ from portal.web.actor import clock, current_actor
 from portal.web.errors import words_of
 from portal.web.exports import start_export
 
+SOON = timedelta(days=3)
 REVEALED = ("id_number", "phone", "account")
 
 
@@ -69,6 +72,12 @@ def _mine() -> Sequence[Any]:
         return [false()]
     waits = [Application.state == WAITING, Application.stage_key.in_(stages)]
     return [*waits, not_own(current_actor())]
+
+
+def _due_soon() -> Sequence[Any]:
+    """Waiting cases due within a few days, or overdue."""
+    calendar = calendar_of(db.session())
+    return [due_by(calendar, made.book().revisions(), clock().today() + SOON)]
 
 
 def _words(words: dict[str, str]) -> Iterable[tuple[str, str]]:
@@ -131,6 +140,7 @@ class ApplicationView(PortalModelView):
         ListTab("mine", _l("Waiting for me"), _mine),
         ListTab("held", _l("To be confirmed"), lambda: [
             Application.state == WAITING, Application.verdict == HELD]),
+        ListTab("due", _l("Due soon"), _due_soon),
         ListTab("returned", _l("Returned"), lambda: [Application.state == RETURNED]),
         ListTab("decided", _l("Decided"), lambda: [
             Application.state.in_((APPROVED, PAID, REFUSED))]),

@@ -13,6 +13,7 @@ from admin_views.base import PortalModelView
 from admin_views.filters import ListFilter, equals_number
 from admin_views.yaml_field import LinesField
 from models.base import Refusal, db
+from models.calendar import CalendarDay
 from models.catalogue import Catalogue, CatalogueEntry
 from portal.access.permissions import may
 from portal.policy.catalogue_tables import parse_table
@@ -148,3 +149,21 @@ def _entry_words(row: CatalogueEntry) -> str:
     if row.retired_on:
         words.append(_("retired on %(day)s", day=row.retired_on))
     return " · ".join(word for word in words if word)
+
+
+class CalendarView(PortalModelView):
+    """The days off and the worked weekends of each year."""
+
+    permission = "catalogue"
+    opens_create = True
+    opens_edit = True
+    opens_delete = True
+    list_title = _l("Working-day calendar")
+    column_list = ("day", "kind", "title")
+    form_columns = ("day", "kind", "title")
+    list_phone: ClassVar[Any] = {"day": "title", "kind": "side"}
+    list_order = ("day", True)
+    list_filters = (
+        ListFilter("from", _l("From"), lambda day: CalendarDay.day >= day, kind="date"),
+        ListFilter("to", _l("To"), lambda day: CalendarDay.day <= day, kind="date"),
+    )

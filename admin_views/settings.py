@@ -41,6 +41,16 @@ from portal.translations.words import lazy_gettext as _l
 WIDE = {"data-wide": "1", "rows": 6}
 
 
+PERIODS = {
+    "days": N_("%(count)s days after: %(anchor)s"),
+    "working_days": N_("%(count)s working days after: %(anchor)s"),
+    "months": N_("%(count)s months after: %(anchor)s"),
+    "years": N_("%(count)s years after: %(anchor)s"),
+    "day_of_next_month": N_("day %(count)s of the month after: %(anchor)s"),
+}
+"""How long a stage has, in words."""
+
+
 class FrozenRevision(Refusal):
     """The row belongs to a revision that is in force or closed."""
 
@@ -250,11 +260,11 @@ class StageView(PolicyRowView):
 
     def cell_due(self, row: Stage) -> str:
         """The deadline in words."""
-        if not row.due:
-            return ""
-        anchor = FACTS.get(row.due.get("after", ""))
-        after = _(anchor.label) if anchor else str(row.due.get("after", ""))
-        return _("%(count)s days after: %(anchor)s", count=row.due.get("days", 0), anchor=after)
+        due = row.due or {}
+        anchor = FACTS.get(due.get("after", ""))
+        after = _(anchor.label) if anchor else ""
+        words = [_(PERIODS[key], count=due[key], anchor=after) for key in PERIODS if key in due]
+        return "".join(words)
 
 
 VIEWS: tuple[tuple[type[PortalModelView], type[Any], str], ...] = (

@@ -34,6 +34,7 @@ from portal.access.actor import Actor
 from portal.access.organizations import import_tree
 from portal.access.passwords import hashed
 from portal.access.tree import read_sheet
+from portal.calendar import load_days
 from portal.clock import Clock
 from portal.config import ROOT
 from portal.funding.budget import set_budget
@@ -44,6 +45,7 @@ from portal.review.decide import decide
 from portal.review.selections import freeze
 from portal.review.submit import submit
 from seed import city
+from seed.calendars import published
 from seed.catalogues import load_all
 from seed.generate import generate, ground
 
@@ -93,6 +95,7 @@ def load_programmes(session: Session, clock: Clock) -> list[str]:
     """Load and publish every pack of ``seed/programmes``; gives their codes."""
     actor = system_actor(session)
     load_all(session, clock)
+    load_days(session, system_actor(session), clock, list(published()))
     codes = []
     for path in sorted((ROOT / "seed" / "programmes").glob("*.yaml")):
         code = load_pack(session, actor, clock, path).programme.code

@@ -67,6 +67,7 @@ def import_tree(session: Session, actor: Actor, clock: Clock, rows: Sequence[Row
     known = {place.code: place for place in session.scalars(select(Organization))}
     ordered = tree.parents_first(rows, _parents(known))
     _refuse_roots(ordered, known)
+    _refuse_parents(ordered, known)
     changes = [_apply(session, row, known) for row in ordered]
     session.flush()
     _place_all(session, list(known.values()))
@@ -158,10 +159,21 @@ def _refuse_roots(rows: Iterable[Row], known: Mapping[str, Organization]) -> Non
         root = root or row.code
 
 
+def _refuse_parents(rows: Iterable[Row], known: Mapping[str, Organization]) -> None:
+    """The sheet's unions, and those below them that it does not name, hang where they may."""
+    named = {row.code: row for row in rows}
+    for row in named.values():
+        above = named.get(row.parent_code) or known.get(row.parent_code)
+        tree.refuse_parent(row, above.kind if above else None)
+    for code, parent_code in _parents(known).items():
+        if code not in named and (changed := named.get(parent_code)):
+            below = Row(changed.number, code, known[code].name, known[code].kind, parent_code, "")
+            tree.refuse_parent(below, changed.kind)
+
+
 def _apply(session: Session, row: Row, known: dict[str, Organization]) -> str:
     """Create or change the union of *row*; the audit's word for it, empty when nothing changed."""
     place, parent = known.get(row.code), known.get(row.parent_code)
-    tree.refuse_parent(row, parent.kind if parent else None)
     if place is None:
         known[row.code] = place = _new(row, parent)
         session.add(place)

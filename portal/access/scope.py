@@ -60,10 +60,11 @@ def _by_application(entity: Any, actor: Actor) -> ColumnElement[bool]:
 
 
 def _public() -> frozenset[Any]:
-    from models import catalogue, funding, notice, programme
+    from models import calendar, catalogue, funding, notice, programme
 
     return frozenset(
         {
+            calendar.CalendarDay,
             catalogue.Catalogue,
             catalogue.CatalogueEntry,
             notice.Notice,

@@ -25,6 +25,7 @@ FORMS = {
     "day": N_("must be a day such as 2026-08-31"),
     "term": N_("must be a term: [fact, operator, value]"),
     "group": N_("must be a group: all, any or at_least with of"),
+    "due": N_("must have after and one of days, working_days, months, years, day_of_next_month"),
 }
 """The expected forms that the schema calls by ``title``."""
 
@@ -102,6 +103,7 @@ WORDS: dict[str, Callable[[ValidationError], Iterator[Problem]]] = {
     "additionalProperties": _surplus,
     "type": _kind,
     "enum": _one_of,
+    "oneOf": _says(N_("does not have the expected form")),
     "pattern": _says(N_("does not have the expected form")),
     "minLength": _says(N_("must not be empty")),
     "maxLength": _says(N_("must have at most %(limit)s characters")),

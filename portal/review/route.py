@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
@@ -47,6 +47,7 @@ class StageBook:
             select(Revision).options(
                 selectinload(Revision.programme),
                 selectinload(Revision.stages),
+                selectinload(Revision.windows),
                 selectinload(Revision.tiers),
                 selectinload(Revision.conditions),
                 selectinload(Revision.bounds),
@@ -58,6 +59,10 @@ class StageBook:
     def revision(self, revision_id: int) -> Revision:
         """The revision with *revision_id*, its stages, tiers, conditions and bounds loaded."""
         return self._revisions[revision_id]
+
+    def revisions(self) -> Iterable[Revision]:
+        """Every revision."""
+        return self._revisions.values()
 
     def label(self, revision_id: int, state: str, stage_key: str | None) -> str:
         """``label_of`` from memory."""

@@ -101,6 +101,14 @@ def test_gb18030_is_read_too(session: Session, clock: Clock, tmp_path: Path) -> 
         ("SH,总,city,,\nS2,二,city,,\n", tree.MisplacedRoot, 3),
         ("SH,总,city,,\nS2,二,city,SH,\n", tree.MisplacedRoot, 3),
         ("D,甲,district,,\n", tree.MisplacedRoot, 2),
+        (
+            "V,二厂,unit,U,\nU,一厂,unit,D,\nD,甲,district,SH,\nSH,总,city,,\n",
+            tree.MisplacedUnion,
+            2,
+        ),
+        ("SH,总,city,,\nD,甲,district,SH,\nE,乙,district,D,\n", tree.MisplacedUnion, 4),
+        ("SH,总,city,,\nD,甲,district,SH,\nB,机电,bureau,D,\n", tree.MisplacedUnion, 4),
+        ("SH,总,city,,\nU,一厂,unit,SH,\nG,集团,group,U,\n", tree.MisplacedUnion, 4),
     ],
 )
 def test_a_broken_sheet_is_refused_by_row(
@@ -115,6 +123,63 @@ def test_a_broken_sheet_is_refused_by_row(
         load(session, clock, sheet(tmp_path, text))
     assert refused.value.params["row"] == row
     assert session.query(Organization).count() == 0
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "D1-1,甲一厂工会,unit,D1-2,\n",
+        "D2,乙区总工会,district,D1,\n",
+        "B1,机电工会,bureau,D1,\n",
+        "G1,集团工会,unit,B1,\n",
+        "D1,甲区总工会,unit,SH,\n",
+    ],
+)
+def test_a_later_sheet_hangs_no_union_where_it_does_not_belong(
+    session: Session, clock: Clock, city: City, tmp_path: Path, text: str
+) -> None:
+    before = {place.code: (place.kind, place.path) for place in session.query(Organization)}
+    with pytest.raises(tree.MisplacedUnion) as refused:
+        load(session, clock, sheet(tmp_path, text))
+    assert refused.value.params["row"] == 2
+    after = {place.code: (place.kind, place.path) for place in session.query(Organization)}
+    assert after == before
+
+
+@pytest.mark.parametrize(
+    ("code", "kind", "parent"),
+    [("X", "unit", "D1-1"), ("X", "district", "D1"), ("X", "bureau", "G1"), ("X", "group", "SH")],
+)
+def test_a_new_union_hangs_where_it_belongs(
+    session: Session, clock: Clock, city: City, code: str, kind: str, parent: str
+) -> None:
+    above = city.union(parent)
+    with pytest.raises(tree.MisplacedUnion):
+        create_organization(
+            session,
+            system_actor(session),
+            clock,
+            code=code,
+            name="新工会",
+            kind=kind,
+            parent=above,
+        )
+    assert session.query(Organization).count() == len(city.unions)
+
+
+@pytest.mark.parametrize(
+    ("code", "parent"), [("D1-1", "D1-2"), ("D2", "D1"), ("B1", "D1"), ("G1", "SH")]
+)
+def test_a_union_is_not_moved_to_where_it_does_not_belong(
+    session: Session, clock: Clock, city: City, code: str, parent: str
+) -> None:
+    path = city.union(code).path
+    with pytest.raises(tree.MisplacedUnion):
+        move_organization(
+            session, system_actor(session), clock, city.unions[code], city.unions[parent]
+        )
+    session.expire_all()
+    assert city.union(code).path == path
 
 
 def test_a_chain_deeper_than_a_path_holds_is_refused(

@@ -1,0 +1,124 @@
+"""Due dates of waiting cases: one by one and as the list's condition, on the published calendar."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from models.application import Application
+from models.calendar import CalendarDay
+from models.programme import Revision
+from portal.access.accounts import system_actor
+from portal.access.permissions import NotAllowed
+from portal.calendar import Calendar, calendar_of, load_days
+from portal.calendar_files import BadCalendar, read_days
+from portal.review.deadlines import due_by, due_of
+from seed.calendars import published as days
+from tests.conftest import City
+from tests.support.cases import CLOCK, cells, entered, published
+
+
+@dataclass
+class Office:
+    """Six cases at the first stage, and the calendar."""
+
+    session: Session
+    revision: Revision
+    ids: list[int]
+    calendar: Calendar
+
+    def at(self, stage: str) -> Application:
+        """The first case, waiting at *stage*."""
+        self.session.execute(update(Application).values(stage_key=stage))
+        self.session.expire_all()
+        return self.session.get_one(Application, self.ids[0])
+
+
+@pytest.fixture
+def office(session: Session, city: City) -> Office:
+    """Cases received on six days around holidays."""
+    load_days(session, system_actor(session), CLOCK, list(days()))
+    revision = published(session)
+    writer = city.person("writer", "district", "D1")
+    ids = entered(session, writer, revision, [cells(city.union("D1-1"), n) for n in range(6)])
+    for number, row_id in enumerate(ids):
+        day = date(2026, 9, 8) + timedelta(days=3 * number)
+        session.execute(
+            update(Application).where(Application.id == row_id).values(submitted_on=day)
+        )
+    return Office(session, revision, ids, calendar_of(session))
+
+
+def test_a_stage_is_due_by_its_clause(office: Office) -> None:
+    assert due_of(office.calendar, office.at("unit")) is None
+    due = due_of(office.calendar, office.at("district"))
+    assert due is not None
+    assert (due.day, due.provisional) == (date(2026, 9, 29), False)
+
+
+def test_a_decided_case_is_due_no_more(office: Office) -> None:
+    case = office.at("district")
+    case.state = "approved"
+    assert due_of(office.calendar, case) is None
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        {"after": "window.closes", "days": 14},
+        {"after": "window.opens", "months": 3},
+        {"after": "application.submitted_on", "working_days": 10},
+        {"after": "application.submitted_on", "days": 14, "roll": "none"},
+        {"after": "application.submitted_on", "day_of_next_month": 15, "roll": "back"},
+        {"after": "application.submitted_on", "years": 1},
+    ],
+)
+def test_the_list_agrees_with_each_case(office: Office, rule: dict[str, Any]) -> None:
+    office.at("district")
+    stage = SimpleNamespace(key="district", due=rule)
+    revision = SimpleNamespace(
+        id=office.revision.id, stages=[stage], windows=office.revision.windows
+    )
+    dues = {}
+    for row in office.session.scalars(select(Application)):
+        case = SimpleNamespace(
+            state=row.state, stage_key=row.stage_key, submitted_on=row.submitted_on,
+            window=row.window, revision=revision,
+        )  # fmt: skip
+        found = due_of(office.calendar, cast(Application, case))
+        assert found is not None
+        dues[row.id] = found.day
+    for limit in sorted({day + timedelta(days=n) for day in dues.values() for n in (-1, 0, 1)}):
+        where = due_by(office.calendar, [cast(Revision, revision)], limit)
+        listed = set(office.session.scalars(select(Application.id).where(where)))
+        assert listed == {row_id for row_id, day in dues.items() if day <= limit}
+
+
+def test_a_year_is_replaced_as_a_whole(office: Office) -> None:
+    actor = system_actor(office.session)
+    assert load_days(office.session, actor, CLOCK, [(date(2026, 1, 1), "off", "元旦")]) == {2026: 1}
+    year = CalendarDay.day >= date(2026, 1, 1)
+    assert len(office.session.scalars(select(CalendarDay).where(year)).all()) == 1
+
+
+def test_a_unit_loads_no_calendar(office: Office, city: City) -> None:
+    with pytest.raises(NotAllowed):
+        load_days(office.session, city.person("unit", "grass-roots", "D1-1"), CLOCK, [])
+
+
+@pytest.mark.parametrize(
+    "row", ["2026-02-30,off,x", "2026-01-01,closed,x", "2026-01-01,off", "x", "2026-01-02,off,a"]
+)
+def test_a_bad_row_is_named_by_its_line(tmp_path: Path, row: str) -> None:
+    path = tmp_path / "bad.csv"
+    path.write_text(f"day,kind,title\n2026-01-02,off,元旦\n{row}\n", encoding="utf-8")
+    with pytest.raises(BadCalendar) as caught:
+        read_days(path)
+    assert caught.value.params["line"] == 3
