@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from models.account import Account
 from models.audit import AuditEntry
-from portal.access import accounts, own_password, passwords, sessions
+from portal.access import accounts, login, own_password, passwords, sessions
 from portal.access.actor import Actor
 from portal.access.permissions import ROLE_PLACES, ROLES, NotAllowed
 from portal.clock import Clock
@@ -301,6 +301,24 @@ def test_every_act_on_an_account_is_recorded(
         "reset password",
         "delete account",
     ]
+
+
+def test_a_reset_opens_a_locked_login_and_no_other(
+    session: Session, clock: Clock, city: City, admin: Actor
+) -> None:
+    person = city.person("li", "grass-roots", "D1-1")
+    city.person("wang", "grass-roots", "D1-1")
+    assert person.account_id
+    now, here = clock.now(), "192.0.2.1"
+    for name in ("li", "wang"):
+        tries = [login.knock(session, now, name, here) for _try in range(login.TRIES_PER_ACCOUNT)]
+        assert not any(door.locked for door in tries)
+        assert login.knock(session, now, name, here).locked
+    _account, password = accounts.reset_password(session, admin, clock, person.account_id)
+    door = login.knock(session, now, "ＬＩ", here)
+    assert not door.locked
+    assert login.password_opens(door, password)
+    assert login.knock(session, now, "wang", here).locked
 
 
 def test_a_command_acts_as_an_account_in_use(

@@ -32,6 +32,7 @@ ROLES = {
     "writer": ("district", "D1"),
     "unit": ("grass-roots", "D1-1"),
     "district": ("district", "D1"),
+    "second": ("district", "D1"),
     "centre": ("city-centre", "SH"),
     "approver": ("city-approver", "SH"),
     "sibling": ("grass-roots", "D1-2"),
@@ -170,6 +171,37 @@ def test_an_edit_voids_what_a_person_confirmed(desk: Desk) -> None:
     edit(desk.session, desk.people["writer"], CLOCK, case, values, case.version)
     assert desk.case(row_id).verdict == "held"
     assert desk.session.scalars(select(Override)).one().voided_at is not None
+
+
+def test_who_ever_corrected_a_case_does_not_decide_it(desk: Desk) -> None:
+    (row_id,) = desk.enter()
+    for who, returner in (("district", "unit"), ("writer", "centre")):
+        _walk_to(desk, row_id, returner)
+        desk.decide(returner, [row_id], RETURN, reason="复印件不清")
+        _correct(desk, who, row_id)
+    desk.decide("unit", [row_id])
+    case = desk.case(row_id)
+    assert (case.stage_key, case.submitted_by_id) == ("district", desk.people["writer"].account_id)
+    for who in ("district", "writer"):
+        outcome = desk.decide(who, [row_id])
+        assert (outcome.decided, [row.kind for row in outcome.skipped]) == (0, ["own"])
+    assert desk.decide("second", [row_id]).decided == 1
+    assert list(violations(desk.session)) == []
+
+
+def _walk_to(desk: Desk, row_id: int, last: str) -> None:
+    """Pass the case by somebody who never had it in hand, until it waits for *last*."""
+    for who in ("unit", "second", "centre"):
+        if who == last:
+            return
+        assert desk.decide(who, [row_id]).decided == 1
+
+
+def _correct(desk: Desk, who: str, row_id: int) -> None:
+    case, form = desk.case(row_id), cells(desk.unit, 0)
+    values, _problems = read(desk.session, desk.people[who], desk.revision, form)
+    assert values is not None
+    edit(desk.session, desk.people[who], CLOCK, case, values, case.version)
 
 
 def test_two_people_never_overwrite_each_other(desk: Desk) -> None:

@@ -82,6 +82,16 @@ CASES = {
         ],
         ["review: application S26-0* was decided by the person who entered it"],
     ),
+    "a case decided by who had corrected it": (
+        [
+            (
+                "UPDATE decision SET account_id = "
+                "(SELECT id FROM account WHERE login = 'district') "
+                "WHERE application_id = :approved AND outcome = 'submit'"
+            )
+        ],
+        ["review: application S26-0* was decided by the person who entered it"],
+    ),
     "a decision without its audit entry": (
         [
             (
