@@ -181,6 +181,8 @@ def test_review_refuses(office: Office) -> None:
     office.misuses("review", CODE, "--approve", "--as", "unit")
     office.misuses(*REVIEW, "unit", "--approve")
     office.misuses("review", "--stage", "unit", "--approve", "--as", "unit")
+    for two in (("--approve", "--reject"), ("--return", "--reject"), ("--approve", "--return")):
+        office.misuses(*REVIEW, "unit", *two, "--as", "unit", "--reason", "材料不实")
 
 
 def test_review_needs_a_programme_in_force(office: Office, tmp_path: Path) -> None:
@@ -289,6 +291,17 @@ def test_catalogues_and_programmes_refuse_unknown_names(office: Office, tmp_path
     assert office.refuses("programme", "diff", CODE, str(bad)) == "BadPack"
     office.misuses("programme", "check", str(tmp_path / "missing.yaml"))
     office.misuses("programme", "load")
+
+
+def test_sheets_and_generated_cases_are_asked_for_as_they_say(
+    office: Office, tmp_path: Path
+) -> None:
+    for count in ("-5", "0", "many"):
+        office.misuses("bench", "generate", "--applications", count)
+    export = ("applications", "export", "--programme", CODE, "--as", "centre", "--out")
+    for out in ("/missing/x.xlsx", str(tmp_path / "missing" / "x.xlsx"), str(tmp_path)):
+        office.misuses(*export, out)
+    assert office.does(*export, str(tmp_path / "x.xlsx"))["rows"] == 4
 
 
 @pytest.mark.parametrize(

@@ -93,6 +93,15 @@ def test_a_bomb_that_the_look_ahead_misses_hits_the_memory_limit(
         read_sheet(bomb)
 
 
+def test_a_long_text_that_thousands_of_cells_share_is_refused(tmp_path: Path) -> None:
+    shared = _book(tmp_path / "a.xlsx", [["a"], *([["b" * 30_000]] * 1_100)])
+    assert shared.stat().st_size < 50_000
+    with pytest.raises(WorkbookTooLarge):
+        read_sheet(shared)
+    few = read_sheet(_book(tmp_path / "b.xlsx", [["a"], *([["b" * 30_000]] * 10)]))
+    assert {len(row[0]) for _number, row in few.rows} == {30_000}
+
+
 def test_a_rule_for_whole_columns_is_no_bomb(tmp_path: Path) -> None:
     book = Workbook()
     book.active.append(["a"])
