@@ -52,7 +52,7 @@ from portal.review.entering import edit, enter
 from portal.review.reading import FormReader, Problem, Values
 from portal.review.route import editable
 from portal.review.standing import not_own
-from portal.review.submit import withdraw
+from portal.review.submit import is_open, withdraw
 from portal.theme import cells
 from portal.theme.pages import Detail
 from portal.theme.shapes import Action, Tool
@@ -356,9 +356,9 @@ class ApplicationView(PortalModelView):
         return self._form_page(self.edit_template, form, revision, application)
 
     def _receiving(self) -> tuple[Revision, str]:
-        """The revision and channel that this person may enter applications by."""
+        """The revision and channel that this person may enter applications by, open ones first."""
         wanted = request.args.get("programme", "")
-        open_to_them = (
+        open_to_them = [
             (revision, channel.key)
             for programme in db.session.scalars(select(Programme).order_by(Programme.id.desc()))
             if not wanted or programme.code == wanted
@@ -366,8 +366,9 @@ class ApplicationView(PortalModelView):
             if revision is not None
             for channel in revision.channels
             if current_actor().role in channel.roles
-        )
-        return next(open_to_them, None) or abort(404)
+        ]
+        open_to_them.sort(key=lambda found: not is_open(*found, clock().today()))
+        return open_to_them[0] if open_to_them else abort(404)
 
     def _submit(self, form: Any, revision: Revision, channel: str) -> Any:
         session, actor = db.session(), current_actor()

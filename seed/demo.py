@@ -43,7 +43,7 @@ from portal.policy.judge import in_force
 from portal.policy.packs import load_pack, publish
 from portal.review.decide import decide
 from portal.review.selections import freeze
-from portal.review.submit import submit
+from portal.review.submit import is_open, submit
 from seed import city
 from seed.calendars import published
 from seed.catalogues import load_all
@@ -86,9 +86,19 @@ def load(session: Session, clock: Clock, *, applications: int = APPLICATIONS) ->
     load_programmes(session, clock)
     actors = _staff(session, clock)
     session.commit()
-    for programme in session.scalars(select(Programme)).all():
+    for programme in receiving(session, clock):
         _cases(session, clock, programme, actors, applications, random)
     return {"loaded": True}
+
+
+def receiving(session: Session, clock: Clock) -> list[Programme]:
+    """The programmes in force whose first channel receives applications today."""
+    found = [in_force(session, row) for row in session.scalars(select(Programme)).all()]
+    return [
+        revision.programme
+        for revision in found
+        if revision and is_open(revision, revision.channels[0].key, clock.today())
+    ]
 
 
 def load_programmes(session: Session, clock: Clock) -> list[str]:

@@ -11,7 +11,6 @@ from sqlalchemy import func, select, text
 
 from models.application import Application
 from models.base import db
-from models.programme import Programme
 from portal.access.accounts import actor_named
 from portal.cli import clock, verb
 from portal.policy.packs import programme_called
@@ -34,11 +33,7 @@ def generate_command(applications: int, code: str | None) -> dict[str, Any]:
     started, session = time.perf_counter(), db.session()
     demo.load(session, clock(), applications=0)
     session.commit()
-    programme = (
-        programme_called(session, code)
-        if code
-        else session.scalars(select(Programme).order_by(Programme.id).limit(1)).one()
-    )
+    programme = programme_called(session, code) if code else demo.receiving(session, clock())[0]
     author = actor_named(session, "centre2")
     for done in fill(session, clock(), programme, author, applications):
         click.echo(f"{done} of {applications}", err=True)

@@ -128,6 +128,7 @@ _ALL = (
         DATE,
         SkillCertificate.previous_issued_on,
     ),
+    _column("payee.kind", N_("Paid to"), CODE, Application.payee_kind),
     _column("unit.nature", N_("Nature of the unit"), CODE, Organization.nature),
     _column("unit.industry", N_("Industry"), CODE, Organization.industry),
     _column("person", N_("Person"), CODE, Applicant.id_number_index, is_key=True),

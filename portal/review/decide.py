@@ -220,7 +220,8 @@ def _guards(act: Act, revision: Revision, channel: str, stage: Stage) -> list[An
 def _move(outcome: str, revision: Revision, channel: str, stage: Stage) -> dict[str, Any]:
     route = stages_of(revision, channel)
     if outcome == RETURN:
-        return {"state": RETURNED, "stage_key": stage.returns_to or route[0].key}
+        back = [row.key for row in route if row.key == stage.returns_to] or [route[0].key]
+        return {"state": RETURNED, "stage_key": back[0]}
     if outcome == REJECT:
         return {"state": REFUSED, "claims": False}
     place = [row.key for row in route].index(stage.key)

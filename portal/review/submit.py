@@ -132,6 +132,15 @@ def withdraw(
     session.refresh(application)
 
 
+def is_open(revision: Revision, channel: str, day: date) -> bool:
+    """Whether *channel* receives applications on *day*."""
+    try:
+        window_on(revision, channel, day)
+    except OutsideWindow:
+        return False
+    return True
+
+
 def window_on(revision: Revision, channel: str, day: date) -> Window:
     """The window of *channel* that *day* lies in; raises ``OutsideWindow`` with the dates."""
     open_to = [row for row in revision.windows if not row.channels or channel in row.channels]

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
-from datetime import date
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,59 +20,86 @@ from portal.access.accounts import system_actor
 from portal.access.organizations import create_organization
 from portal.app import create_app
 from portal.clock import Clock
+from portal.config import ROOT
 from portal.policy.explain import explain
 from portal.policy.judge import judge
 from portal.policy.packs import load_pack, publish
 from portal.review.entering import enter
 from portal.review.reading import FormReader
+from seed.catalogues import load_all
 from tests.conftest import make_config
-from tests.support.cases import PACK, cells, published
+from tests.support.cases import cells
 
 FILES = sorted(Path(__file__).parent.glob("*.yaml"))
-AFTER = Clock(date(2026, 9, 20))  # papers of the whole window are in; the city enters them
+PROGRAMMES = ROOT / "seed" / "programmes"
 Outcome = dict[str, Any]
+Case = dict[str, Any]
 
 
-def _read(path: Path) -> tuple[list[Any], list[dict[str, Any]]]:
+@dataclass(frozen=True)
+class Book:
+    """The cases of one programme, and the day after its windows, when the city enters them."""
+
+    programme: str
+    after: Clock
+    cases: tuple[Case, ...]
+
+
+def _read(path: Path) -> Book:
     book = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
     for case in book["cases"]:
         case["gives"] = book["gives"] | case.get("gives", {})
         for name in ("facts", "earlier"):
             if name in case:
                 case[name] = book["usual"] | case[name]
-    return [pytest.param(case, id=case["says"]) for case in book["cases"]], book["cases"]
+    return Book(book["programme"], Clock(book["entered_on"]), tuple(book["cases"]))
 
 
-CASES, ALL = _read(FILES[0])
+BOOKS = {path.stem: _read(path) for path in FILES}
+CASES = [
+    pytest.param(name, case, id=f"{name}: {case['says']}")
+    for name, book in BOOKS.items()
+    for case in book.cases
+]
 
 
 @pytest.fixture(scope="module")
-def judged(migrated_sqlite: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Outcome]:
-    """Every case entered, then all judged in one go: sentence → what came out."""
-    home = tmp_path_factory.mktemp("policy-cases")
-    (home / "portal.db").write_bytes(migrated_sqlite.read_bytes())
+def judged(
+    migrated_sqlite: Path, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, dict[str, Outcome]]:
+    """Every case entered, then all of a programme judged in one go: sentence → what came out."""
+    return {
+        name: _judged(book, migrated_sqlite, tmp_path_factory.mktemp(name))
+        for name, book in BOOKS.items()
+    }
+
+
+def _judged(book: Book, database: Path, home: Path) -> dict[str, Outcome]:
+    (home / "portal.db").write_bytes(database.read_bytes())
     app = create_app(make_config(f"sqlite:///{home / 'portal.db'}", home))
     with app.app_context():
         begin_writing()
-        outcomes = dict(_outcomes(home))
+        outcomes = dict(_outcomes(book, home))
         db.session.remove()
         db.engine.dispose()
         begin_writing(False)
     return outcomes
 
 
-def _outcomes(home: Path) -> Iterator[tuple[str, Outcome]]:
+def _outcomes(book: Book, home: Path) -> Iterator[tuple[str, Outcome]]:
     session = db.session()
-    revision = published(session)
-    by_year = {2026: revision, 2025: _last_year(home)}
-    unit = _unit()
+    load_all(session, book.after)
+    revision = _published(PROGRAMMES / f"{book.programme}.yaml", book.after)
+    year = revision.programme.year
+    by_year = {year: revision, year - 1: _last_year(book, year, home)}
+    unit = _unit(book.after)
     ids = {}
-    for serial, case in enumerate(ALL, 1):
+    for serial, case in enumerate(book.cases, 1):
         if "earlier" in case:
-            year = case["earlier"]["application.received_on"].year
-            earlier = _enter(by_year[year], unit, 500 + serial, case["earlier"])
+            then = by_year[case["earlier"]["application.received_on"].year]
+            earlier = _enter(book, then, unit, 500 + serial, case, case["earlier"])
             _become(earlier, case.get("became"))
-        ids[case["says"]] = _enter(revision, unit, serial, case["facts"])
+        ids[case["says"]] = _enter(book, revision, unit, serial, case, case["facts"])
     judge(session, revision)
     for says, application_id in ids.items():
         found = session.get_one(Application, application_id, populate_existing=True)
@@ -92,24 +118,30 @@ def _outcome(found: Application) -> Outcome:
     }
 
 
-def _last_year(home: Path) -> Revision:
-    """The same rules a year before, as another programme of the family."""
-    text = PACK.read_text(encoding="utf-8").replace("sh-skill-2026", "sh-skill-2025")
-    text = text.replace("number_prefix: S26-", "number_prefix: S25-")
-    pack = home / "sh-skill-2025.yaml"
-    pack.write_text(re.sub(r"(opens|closes): 2026", r"\1: 2025", text), encoding="utf-8")
+def _published(path: Path, clock: Clock) -> Revision:
     actor = system_actor(db.session())
-    load_pack(db.session(), actor, AFTER, pack)
-    return publish(db.session(), actor, AFTER, "sh-skill-2025")
+    code = load_pack(db.session(), actor, clock, path).programme.code
+    return publish(db.session(), actor, clock, code)
 
 
-def _unit() -> Organization:
+def _last_year(book: Book, year: int, home: Path) -> Revision:
+    """The same rules a year before, as another programme of the family."""
+    text = (PROGRAMMES / f"{book.programme}.yaml").read_text(encoding="utf-8")
+    code = book.programme.replace(str(year), str(year - 1))
+    text = text.replace(book.programme, code).replace(f"year: {year}", f"year: {year - 1}")
+    text = re.sub(r"(number_prefix: S)\d\d", rf"\g<1>{(year - 1) % 100}", text)
+    pack = home / f"{code}.yaml"
+    pack.write_text(re.sub(rf"(opens|closes): {year}", rf"\1: {year - 1}", text), encoding="utf-8")
+    return _published(pack, book.after)
+
+
+def _unit(clock: Clock) -> Organization:
     parent = None
     for code, kind in (("C", "city"), ("D", "district"), ("U", "unit")):
         parent = create_organization(
             db.session(),
             system_actor(db.session()),
-            AFTER,
+            clock,
             code=code,
             name=f"{code}工会",
             kind=kind,
@@ -119,13 +151,15 @@ def _unit() -> Organization:
     return parent
 
 
-def _enter(revision: Revision, unit: Organization, serial: int, facts: dict[str, Any]) -> int:
-    session = db.session()
+def _enter(
+    book: Book, revision: Revision, unit: Organization, serial: int, case: Case, facts: Case
+) -> int:
+    session, channel = db.session(), case.get("channel", "unit")
     actor = replace(system_actor(session), role="city-centre")
     form = cells(unit, serial) | {key: str(value) for key, value in facts.items()}
-    values, problems = FormReader(session, revision, actor, AFTER, "unit").read(form)
-    assert values is not None, problems
-    return enter(session, actor, AFTER, revision, "unit", [values])[0]
+    values, problems = FormReader(session, revision, actor, book.after, channel).read(form)
+    assert values is not None, (case["says"], problems)
+    return enter(session, actor, book.after, revision, channel, [values])[0]
 
 
 def _become(application_id: int, state: str | None) -> None:
@@ -135,13 +169,15 @@ def _become(application_id: int, state: str | None) -> None:
         db.session.execute(statement.values(state=state, claims=False))
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize(("programme", "case"), CASES)
 def test_a_case_is_judged_as_the_notice_says(
-    case: dict[str, Any], judged: dict[str, Outcome]
+    programme: str, case: Case, judged: dict[str, dict[str, Outcome]]
 ) -> None:
-    assert judged[case["says"]] == case["gives"]
+    assert judged[programme][case["says"]] == case["gives"]
 
 
-def test_the_file_is_about_the_pack_that_is_judged() -> None:
-    assert [path.stem for path in FILES] == ["sh-skill-2026"]
-    assert len({case["says"] for case in ALL}) == len(ALL) >= 20
+def test_every_programme_has_its_cases() -> None:
+    assert set(BOOKS) == {path.stem for path in PROGRAMMES.glob("*.yaml")}
+    for name, book in BOOKS.items():
+        assert book.programme == name
+        assert len({case["says"] for case in book.cases}) == len(book.cases) >= 20
