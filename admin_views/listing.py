@@ -251,7 +251,7 @@ class Listing:
         cell = self.cell(row, name)
         if name is not self.column_list[0] or "<a " in cell:
             return cell
-        return cells.link(self.get_url(".details_view", id=row.id), str(cell))  # type: ignore[attr-defined]
+        return cells.link(self.get_url(".details_view", id=row.id), cell)  # type: ignore[attr-defined]
 
     def _asked(self) -> Mapping[str, str]:
         """What the URL asks for, each name once."""

@@ -35,10 +35,10 @@ def main(applications: int) -> None:
 
 
 def _fill(home: Path, url: str, applications: int) -> None:
+    _flask(home, url, "db", "upgrade")
     mark = home / "filled.json"
     if mark.exists():
         return
-    _flask(home, url, "db", "upgrade")
     told = _flask(home, url, "bench", "generate", "--applications", str(applications))
     mark.write_text(told, encoding="utf-8")
     print(told)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import date
 
 import pytest
 from flask import Flask
@@ -12,6 +13,7 @@ from sqlalchemy import event, select
 from models.application import Application
 from models.audit import AuditEntry
 from models.base import begin_writing, db
+from models.calendar import CalendarDay
 from models.decision import Decision
 from tests.conftest import City
 from tests.support.cases import CLOCK, cells, entered, published
@@ -286,3 +288,13 @@ def test_two_people_on_one_record_are_told(office: Office) -> None:
     second = browser.post("/catalogue/edit/?id=1", seen_version=version[1], **form)
     assert second.status_code == 200
     assert "重新查看" in second.text
+
+
+def test_a_finished_cell_is_linked_as_it_is(office: Office) -> None:
+    with office.app.app_context():
+        begin_writing()
+        db.session.add(CalendarDay(day=date(2026, 10, 1), kind="off", title="<b>", version=1))
+        db.session.commit()
+    page = office.browser("centre").get("/calendar/").get_data(as_text=True)
+    assert '<span class="jx-num">2026-10-01</span></a>' in page
+    assert "&lt;b&gt;" in page
