@@ -21,8 +21,8 @@ from portal.evidence.identifiers import mask_card, mask_id, mask_phone
 from portal.review.reading import Problem, Values
 from portal.translations.words import gettext as _
 from portal.translations.words import lazy_gettext as _l
+from portal.translations.words import told
 from portal.web.actor import current_actor
-from portal.web.downloads import told
 
 Fieldsets = list[tuple[str, list[str]]]
 

@@ -17,6 +17,7 @@ from admin_views import application_cells as made
 from admin_views import application_forms as forms
 from admin_views.application_detail import detail
 from admin_views.base import PortalModelView
+from admin_views.choices import districts, programmes, worded
 from admin_views.filters import ListFilter, equals, equals_number
 from admin_views.listing import ListTab
 from admin_views.searching import application_search
@@ -33,11 +34,9 @@ from models.application import (
     SurveyAnswer,
 )
 from models.base import Refusal, db
-from models.organization import Organization
 from models.programme import Programme, Revision
 from portal.access import audit
 from portal.access.permissions import may
-from portal.access.scope import visible
 from portal.calendar import calendar_of
 from portal.policy.judge import in_force
 from portal.review.deadlines import due_by
@@ -78,24 +77,6 @@ def _due_soon() -> Sequence[Any]:
     """Waiting cases due within a few days, or overdue."""
     calendar = calendar_of(db.session())
     return [due_by(calendar, made.book().revisions(), clock().today() + SOON)]
-
-
-def _words(words: dict[str, str]) -> Iterable[tuple[str, str]]:
-    return [(key, _(word)) for key, word in words.items()]
-
-
-def _programmes() -> Iterable[tuple[str, str]]:
-    rows = db.session.execute(select(Programme.id, Programme.title).order_by(Programme.id))
-    return [(str(row_id), title) for row_id, title in rows]
-
-
-def _districts() -> Iterable[tuple[str, str]]:
-    rows = db.session.execute(
-        select(Organization.id, Organization.name)
-        .where(visible(Organization, current_actor()), Organization.depth == 1)
-        .order_by(Organization.code)
-    )
-    return [(str(row_id), name) for row_id, name in rows]
 
 
 def _tiers() -> Iterable[tuple[str, str]]:
@@ -147,14 +128,14 @@ class ApplicationView(PortalModelView):
     )  # fmt: skip
     list_filters = (
         ListFilter("programme", _l("Programme"), equals_number(Application.programme_id),
-                   _programmes),
-        ListFilter("state", _l("State"), equals(Application.state), lambda: _words(STATES)),
+                   programmes),
+        ListFilter("state", _l("State"), equals(Application.state), lambda: worded(STATES)),
         ListFilter("stage", _l("Stage"), equals(Application.stage_key),
                    lambda: made.book().stage_titles().items()),
         ListFilter("verdict", _l("Verdict"), equals(Application.verdict),
-                   lambda: _words(VERDICTS)),
+                   lambda: worded(VERDICTS)),
         ListFilter("tier", _l("Level"), equals(Application.tier_key), _tiers),
-        ListFilter("district", _l("District"), equals_number(Application.district_id), _districts),
+        ListFilter("district", _l("District"), equals_number(Application.district_id), districts),
         ListFilter("from", _l("Submitted from"), lambda day: Application.submitted_on >= day,
                    kind="date"),
         ListFilter("to", _l("Submitted to"), lambda day: Application.submitted_on <= day,
@@ -275,8 +256,7 @@ class ApplicationView(PortalModelView):
         row_id, _colon, seen = request.form.get("rowid", "").partition(":")
         application = self.get_one(row_id)
         try:
-            number = int(seen) if seen.isdecimal() and len(seen) < 10 else 0
-            withdraw(db.session(), current_actor(), clock(), application, number)
+            withdraw(db.session(), current_actor(), clock(), application, _version(seen))
             db.session.commit()
             flash(_("The application was withdrawn."), "success")
         except Refusal as refusal:
@@ -404,10 +384,8 @@ class ApplicationView(PortalModelView):
         if values is None or problems:
             forms.show_problems(form, problems)
             return None
-        seen = str(form.seen_version.data or "")
         try:
-            number = int(seen) if seen.isdecimal() and len(seen) < 10 else 0
-            edit(session, actor, clock(), application, values, number)
+            edit(session, actor, clock(), application, values, _version(form.seen_version.data))
         except Refusal as refusal:
             session.rollback()
             flash(words_of(refusal), "error")
@@ -438,6 +416,11 @@ class ApplicationView(PortalModelView):
             fieldsets=forms.fieldsets(revision, application),
             form_title=title,
         )
+
+
+def _version(text: str | None) -> int:
+    """The version that a form was opened with; 0, which no row has, where it says none."""
+    return int(text) if text and text.isdecimal() and len(text) < 10 else 0
 
 
 def _dated(values: dict[str, str], revision: Revision) -> dict[str, Any]:

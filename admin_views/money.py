@@ -14,7 +14,7 @@ from wtforms import DateField, SelectField
 from wtforms.validators import InputRequired
 
 from admin_views.base import PortalModelView, SeenVersion
-from admin_views.choices import offered
+from admin_views.choices import districts, offered, programmes, worded
 from admin_views.filters import ListFilter, equals, equals_number
 from admin_views.settings import YuanField
 from models.base import N_, Refusal, db
@@ -23,7 +23,6 @@ from models.organization import Organization
 from models.programme import Programme
 from models.types import Fen
 from portal.access.permissions import may, require
-from portal.access.scope import visible
 from portal.exchange.payment_sheet import write_payments
 from portal.funding.budget import set_budget
 from portal.funding.payout import make_batch, mark_paid, mark_transferred
@@ -32,8 +31,9 @@ from portal.theme.pages import Detail, Fact, Section
 from portal.theme.shapes import Action
 from portal.translations.words import gettext as _
 from portal.translations.words import lazy_gettext as _l
+from portal.translations.words import told
 from portal.web.actor import clock, current_actor
-from portal.web.downloads import sheet_answer, told
+from portal.web.downloads import sheet_answer
 from portal.web.errors import words_of
 
 SHOWN = 200
@@ -50,20 +50,6 @@ class BatchMoved(Refusal):
     """The step was already taken, by somebody else or by the same form sent twice."""
 
     message = N_("This batch was moved on meanwhile. Please look again.")
-
-
-def _programmes() -> list[tuple[str, str]]:
-    rows = db.session.execute(select(Programme.id, Programme.title).order_by(Programme.id))
-    return [(str(row_id), title) for row_id, title in rows]
-
-
-def _districts() -> list[tuple[str, str]]:
-    rows = db.session.execute(
-        select(Organization.id, Organization.name)
-        .where(Organization.depth == 1, visible(Organization, current_actor()))
-        .order_by(Organization.code)
-    )
-    return [(str(row_id), name) for row_id, name in rows]
 
 
 class BudgetView(PortalModelView):
@@ -86,7 +72,7 @@ class BudgetView(PortalModelView):
             "BudgetForm",
             (FlaskForm,),
             {
-                "programme": SelectField(_("Programme"), choices=offered(_programmes())),
+                "programme": SelectField(_("Programme"), choices=offered(programmes())),
                 "cap_fen": YuanField(_("Budget (yuan)"), [InputRequired()]),
             },
         )
@@ -134,11 +120,11 @@ class BatchView(PortalModelView):
     }  # fmt: skip
     list_filters = (
         ListFilter("programme", _l("Programme"), equals_number(PaymentBatch.programme_id),
-                   _programmes),
+                   programmes),
         ListFilter("district", _l("District"), equals_number(PaymentBatch.district_id),
-                   _districts),
+                   districts),
         ListFilter("state", _l("State"), equals(PaymentBatch.state),
-                   lambda: [(key, _(word)) for key, word in BATCH_STATES.items()]),
+                   lambda: worded(BATCH_STATES)),
     )  # fmt: skip
     list_empty = _l("Finance makes a batch from finally approved applications.")
 
@@ -167,9 +153,9 @@ class BatchView(PortalModelView):
             "BatchForm",
             (FlaskForm,),
             {
-                "programme": SelectField(_("Programme"), choices=offered(_programmes())),
+                "programme": SelectField(_("Programme"), choices=offered(programmes())),
                 "district": SelectField(
-                    _("District or bureau union"), choices=offered(_districts())
+                    _("District or bureau union"), choices=offered(districts())
                 ),
             },
         )

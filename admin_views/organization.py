@@ -15,11 +15,11 @@ from wtforms.validators import InputRequired, Length
 
 from admin_views import searching
 from admin_views.base import PortalModelView, SeenVersion
-from admin_views.choices import offered
+from admin_views.choices import offered, worded
 from admin_views.filters import ListFilter, equals
 from models.account import Account
 from models.base import Refusal, db
-from models.organization import KINDS, Organization
+from models.organization import CITY, KINDS, Organization
 from portal.access import accounts, organizations
 from portal.access.permissions import ROLE_PLACES, ROLES
 from portal.access.scope import visible
@@ -55,7 +55,7 @@ class OrganizationView(PortalModelView):
     list_filters = (
         ListFilter(
             "kind", _l("Kind"), equals(Organization.kind),
-            lambda: [(key, _(word)) for key, word in KINDS.items()],
+            lambda: worded(KINDS),
         ),
     )  # fmt: skip
 
@@ -68,7 +68,7 @@ class OrganizationView(PortalModelView):
 
     def new_form_class(self) -> Any:
         """A new union also has a code, a kind and a parent, which never change here."""
-        kinds = [(key, _(word)) for key, word in KINDS.items() if key != "city"]
+        kinds = [pair for pair in worded(KINDS) if pair[0] != CITY]
         return type(
             "UnionForm",
             (FlaskForm,),
@@ -124,7 +124,7 @@ class AccountView(PortalModelView):
     list_filters = (
         ListFilter(
             "role", _l("Role"), equals(Account.role),
-            lambda: [(key, _(word)) for key, word in ROLES.items()],
+            lambda: worded(ROLES),
         ),
     )  # fmt: skip
     list_search = staticmethod(searching.account_search)
@@ -149,7 +149,7 @@ class AccountView(PortalModelView):
 
     def new_form_class(self) -> Any:
         """What a new account needs; the password is made by the portal."""
-        roles = [(key, _(word)) for key, word in ROLES.items() if self._may_give(key)]
+        roles = [pair for pair in worded(ROLES) if self._may_give(pair[0])]
         return type(
             "AccountForm",
             (FlaskForm,),

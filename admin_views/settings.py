@@ -37,6 +37,7 @@ from portal.policy.facts import FACTS
 from portal.theme import cells
 from portal.translations.words import gettext as _
 from portal.translations.words import lazy_gettext as _l
+from portal.translations.words import told
 
 WIDE = {"data-wide": "1", "rows": 6}
 
@@ -118,8 +119,7 @@ class PolicyRowView(PortalModelView):
         db.session.flush()
         db.session.refresh(revision)
         for problem in problems(revision):
-            text = _(problem.message)
-            reason = text % problem.params if problem.params else text
+            reason = told(problem.message, problem.params)
             raise CannotCompile(path=".".join(map(str, problem.path)), reason=reason)
 
     def update_model(self, form: Any, model: Any) -> bool:

@@ -19,7 +19,6 @@ from flask_babel import force_locale
 import portal.commands
 from models.base import Refusal, begin_writing
 from portal.clock import Clock
-from portal.translations.words import gettext
 from portal.web.errors import words_of
 
 P = ParamSpec("P")
@@ -80,12 +79,6 @@ def _refuse(refusal: Refusal, as_json: bool) -> None:
         err=True,
     )
     sys.exit(1)
-
-
-def told(message: str, params: dict[str, Any]) -> str:
-    """A msgid with its parameters, in the language of the command line."""
-    text: str = gettext(message)
-    return text % params if params else text
 
 
 def _plain(result: dict[str, Any], indent: str = "") -> str:

@@ -10,11 +10,12 @@ import click
 from models.application import Application
 from models.base import db
 from portal.access.accounts import actor_named
-from portal.cli import clock, told, verb
+from portal.cli import clock, verb
 from portal.exchange.applications_in import Reading, apply, read_applications
 from portal.exchange.applications_out import export_applications
 from portal.exchange.refused_sheet import reasons
 from portal.policy.packs import programme_called
+from portal.translations.words import told
 
 
 @click.group("applications")

@@ -8,7 +8,8 @@ import click
 
 from models.base import db
 from portal.access.permissions import ROLES
-from portal.cli import clock, told, verb
+from portal.cli import clock, verb
+from portal.translations.words import told
 from seed import demo
 
 

@@ -10,10 +10,11 @@ from sqlalchemy import select
 
 from models.application import Application
 from models.base import N_, Refusal, db
-from portal.cli import told, verb
+from portal.cli import verb
 from portal.policy.explain import Finding, explain
 from portal.policy.judge import judge_programme
 from portal.policy.packs import programme_called
+from portal.translations.words import told
 
 
 class NoSuchApplication(Refusal):

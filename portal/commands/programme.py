@@ -8,8 +8,9 @@ from typing import Any
 import click
 
 from models.base import db
+from models.programme import Revision
 from portal.access.accounts import system_actor
-from portal.cli import clock, told, verb
+from portal.cli import clock, verb
 from portal.policy.pack_checks import checked
 from portal.policy.pack_diff import differences
 from portal.policy.pack_files import Flaw
@@ -23,6 +24,7 @@ from portal.policy.packs import (
     publish,
     revision_named,
 )
+from portal.translations.words import told
 
 FILES = click.argument(
     "files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -58,10 +60,9 @@ def load_command(files: tuple[Path, ...], at_once: bool) -> dict[str, Any]:
             revision = load_pack(session, actor, clock(), path)
         except BadPack as refusal:
             return {"ok": False, "loaded": [], "problems": _told(path, refusal.flaws)}
-        code = revision.programme.code
         if at_once:
-            publish(session, actor, clock(), code)
-        loaded.append({"programme": code, "revision": revision.number, "state": revision.state})
+            publish(session, actor, clock(), revision.programme.code)
+        loaded.append(_stands(revision))
     session.commit()
     return {"loaded": loaded}
 
@@ -74,7 +75,7 @@ def publish_command(code: str) -> dict[str, Any]:
     session = db.session()
     revision = publish(session, system_actor(session), clock(), code)
     session.commit()
-    return {"programme": code, "revision": revision.number, "state": revision.state}
+    return _stands(revision)
 
 
 @programme.command("draft")
@@ -85,7 +86,7 @@ def draft_command(code: str) -> dict[str, Any]:
     session = db.session()
     revision = draft(session, system_actor(session), clock(), code)
     session.commit()
-    return {"programme": code, "revision": revision.number, "state": revision.state}
+    return _stands(revision)
 
 
 @programme.command("dump")
@@ -103,6 +104,14 @@ def dump_command(code: str) -> dict[str, Any]:
 def diff_command(old: str, new: str) -> dict[str, Any]:
     """What changed from OLD to NEW: each a CODE, a CODE@NUMBER or a file."""
     return {"differences": differences(_document(old), _document(new))}
+
+
+def _stands(revision: Revision) -> dict[str, Any]:
+    return {
+        "programme": revision.programme.code,
+        "revision": revision.number,
+        "state": revision.state,
+    }
 
 
 def _told(path: Path, flaws: list[Flaw]) -> list[dict[str, Any]]:

@@ -12,13 +12,14 @@ from models.base import N_, Refusal, db
 from models.decision import PASS, REJECT, RETURN
 from models.programme import Programme, Revision, Stage
 from portal.access.accounts import actor_named
-from portal.cli import clock, told, verb
+from portal.cli import clock, verb
 from portal.policy.facts import source
 from portal.policy.judge import in_force
 from portal.policy.packs import programme_called
 from portal.policy.terms import facts_in, term_sql
 from portal.review.decide import decide
 from portal.review.selections import freeze
+from portal.translations.words import told
 
 
 class NotInForce(Refusal):

@@ -7,6 +7,7 @@ for each of them took a seventh of the page's time.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from flask import Flask, g
@@ -15,10 +16,15 @@ from flask_babel.speaklater import LazyString
 from markupsafe import Markup
 
 
-def gettext(text: str, **values: Any) -> str:
+def gettext(text: str, /, **values: Any) -> str:
     """*text* in the language of the request, *values* put in; as it is where there is none."""
     said: str = _catalogue().ugettext(text)
     return said % values if values else said
+
+
+def told(text: str, params: Mapping[str, Any]) -> str:
+    """What a service says: the msgid *text* in the language of the request, *params* put in."""
+    return gettext(text, **params)
 
 
 def lazy_gettext(text: str) -> Any:
@@ -34,7 +40,7 @@ def register(app: Flask) -> None:
     app.jinja_env.globals["_"] = app.jinja_env.globals["gettext"] = _markup
 
 
-def _markup(text: str, **values: Any) -> Markup:
+def _markup(text: str, /, **values: Any) -> Markup:
     return Markup(_catalogue().ugettext(text)) % values  # noqa: S704 - catalogues are ours
 
 

@@ -16,6 +16,7 @@ from werkzeug.exceptions import HTTPException
 from models.base import Refusal, db
 from portal.access.permissions import NotAllowed
 from portal.translations.words import gettext as _
+from portal.translations.words import told
 
 
 def register(app: Flask) -> None:
@@ -31,12 +32,11 @@ def register(app: Flask) -> None:
 
 def words_of(refusal: Refusal) -> str:
     """What *refusal* says, in the language of the page or command."""
-    text: str = _(refusal.message)
     params = {
         name: words_of(value) if isinstance(value, Refusal) else value
         for name, value in refusal.params.items()
     }
-    return text % params if params else text
+    return told(refusal.message, params)
 
 
 def _csrf(_error: CSRFError) -> ResponseReturnValue:

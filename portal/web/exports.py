@@ -44,8 +44,9 @@ from portal.jobs import STATES as JOB_STATES
 from portal.policy.packs import programme_called
 from portal.theme.pages import ExportJob, Exports
 from portal.translations.words import gettext as _
+from portal.translations.words import told
 from portal.web.actor import clock, config, current_actor
-from portal.web.downloads import sheet_answer, told
+from portal.web.downloads import sheet_answer
 from portal.web.errors import words_of
 from portal.web.routes import needs
 

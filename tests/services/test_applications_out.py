@@ -18,7 +18,6 @@ from models.organization import Organization
 from models.programme import Revision
 from portal.access.actor import Actor
 from portal.access.permissions import NotAllowed
-from portal.cli import told
 from portal.exchange import sheet_writer
 from portal.exchange.applications_out import ExportNeedsReason, export_applications
 from portal.exchange.sheet_writer import (
@@ -29,6 +28,7 @@ from portal.exchange.sheet_writer import (
     write_sheet,
 )
 from portal.exchange.summary_sheet import write_summary
+from portal.translations.words import told
 from tests.conftest import City
 from tests.support.cases import CLOCK, cells, entered, published
 
