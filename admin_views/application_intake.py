@@ -1,0 +1,181 @@
+"""Entering, correcting and withdrawing one application by its form."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+from flask import abort, flash, redirect, request, url_for
+from flask_admin import expose
+from sqlalchemy import select
+
+from admin_views import application_forms as forms
+from models.application import RETURNED, Application, SurveyAnswer
+from models.base import Refusal, db
+from models.programme import Programme, Revision
+from portal.policy.judge import in_force
+from portal.review.earlier import (
+    already_claimed,
+    claimed_problem,
+    contradictions,
+    person_key,
+    said_before,
+)
+from portal.review.entering import edit, enter
+from portal.review.reading import FormReader, Problem, Values
+from portal.review.route import editable
+from portal.review.submit import is_open, withdraw
+from portal.translations.words import gettext as _
+from portal.web.actor import clock, current_actor
+from portal.web.errors import words_of
+
+
+class Intake:
+    """What ``ApplicationView`` does with forms."""
+
+    can_edit: Any
+    create_template: Any
+    edit_template: Any
+    get_one: Any
+    render: Any
+
+    @expose("/new/", methods=("GET", "POST"))
+    def create_view(self) -> Any:
+        """The form of the programme that is receiving applications."""
+        revision, channel = self._receiving()
+        form = forms.form_class(revision, None)(data=forms.prefilled(None, {}))
+        if request.method == "POST" and form.is_submitted():
+            done = self._submit(form, revision, channel)
+            if done is not None:
+                return done
+        return self._form_page(self.create_template, form, revision, None)
+
+    @expose("/edit/", methods=("GET", "POST"))
+    def edit_view(self) -> Any:
+        """The form of a case that may still be edited."""
+        application = self.get_one(request.args.get("id", ""))
+        if not self.can_edit or not editable(application):
+            flash(_("This application can no longer be edited."), "error")
+            return redirect(url_for(".details_view", id=application.id))
+        survey = db.session.get(SurveyAnswer, application.id)
+        answers = survey.answers if survey else {}
+        first = forms.prefilled(application, answers)
+        revision = application.revision
+        form = forms.form_class(revision, application)(data=_dated(first, revision))
+        if request.method == "POST":
+            done = self._save(form, application, answers)
+            if done is not None:
+                return done
+        else:
+            form.seen_version.data = str(application.version)
+        return self._form_page(self.edit_template, form, revision, application)
+
+    @expose("/withdraw", methods=("POST",))
+    def withdraw(self) -> Any:
+        """Take a case back."""
+        row_id, _colon, seen = request.form.get("rowid", "").partition(":")
+        application = self.get_one(row_id)
+        try:
+            withdraw(db.session(), current_actor(), clock(), application, _version(seen))
+            db.session.commit()
+            flash(_("The application was withdrawn."), "success")
+        except Refusal as refusal:
+            db.session.rollback()
+            flash(words_of(refusal), "error")
+        return redirect(url_for(".details_view", id=application.id))
+
+    def _receiving(self) -> tuple[Revision, str]:
+        """The revision and channel that this person may enter applications by, open ones first."""
+        wanted = request.args.get("programme", "")
+        open_to_them = [
+            (revision, channel.key)
+            for programme in db.session.scalars(select(Programme).order_by(Programme.id.desc()))
+            if not wanted or programme.code == wanted
+            for revision in [in_force(db.session(), programme)]
+            if revision is not None
+            for channel in revision.channels
+            if current_actor().role in channel.roles
+        ]
+        open_to_them.sort(key=lambda found: not is_open(*found, clock().today()))
+        return open_to_them[0] if open_to_them else abort(404)
+
+    def _submit(self, form: Any, revision: Revision, channel: str) -> Any:
+        session, actor = db.session(), current_actor()
+        reader = FormReader(session, revision, actor, clock(), channel)
+        values, problems = reader.read(forms.cells_of(form, revision, None, {}))
+        if values is not None:
+            held = already_claimed(session, revision.programme.family, [values.claim])
+            problems = [claimed_problem(reader, number) for number in held.values()]
+            problems += self._contradictions(reader, values, None)
+        if values is None or problems:
+            forms.show_problems(form, problems)
+            return None
+        try:
+            ids = enter(session, actor, clock(), revision, channel, [values])
+        except Refusal as refusal:
+            session.rollback()
+            flash(words_of(refusal), "error")
+            return None
+        session.commit()
+        flash(_("The application was submitted."), "success")
+        forms.flash_warnings(values)
+        return redirect(url_for(".details_view", id=ids[0]))
+
+    def _save(self, form: Any, application: Application, answers: dict[str, Any]) -> Any:
+        session, actor, revision = db.session(), current_actor(), application.revision
+        corrects = application.state == RETURNED
+        channel = application.channel
+        reader = FormReader(session, revision, actor, clock(), channel, corrects=corrects)
+        stored = forms.stored_cells(application, answers)
+        values, problems = reader.read(forms.cells_of(form, revision, application, stored))
+        if values is not None:
+            problems = self._contradictions(reader, values, application.id)
+        if values is None or problems:
+            forms.show_problems(form, problems)
+            return None
+        try:
+            edit(session, actor, clock(), application, values, _version(form.seen_version.data))
+        except Refusal as refusal:
+            session.rollback()
+            flash(words_of(refusal), "error")
+            return None
+        session.commit()
+        flash(_("The change was saved and goes back for review."), "success")
+        forms.flash_warnings(values)
+        return redirect(url_for(".details_view", id=application.id))
+
+    def _contradictions(
+        self, reader: FormReader, values: Values, application_id: int | None
+    ) -> list[Problem]:
+        key = person_key(values)
+        said = said_before(db.session(), [key], application_id)
+        return contradictions(reader, values, said.get(key))
+
+    def _form_page(
+        self, template: str, form: Any, revision: Revision, application: Application | None
+    ) -> Any:
+        title = revision.programme.title
+        if application is not None:
+            title = f"{application.number} {application.applicant.name}"
+        return self.render(
+            template,
+            form=form,
+            form_opts=None,
+            return_url=url_for(".index_view"),
+            fieldsets=forms.fieldsets(revision, application),
+            form_title=title,
+        )
+
+
+def _version(text: str | None) -> int:
+    """The version that a form was opened with; 0, which no row has, where it says none."""
+    return int(text) if text and text.isdecimal() and len(text) < 10 else 0
+
+
+def _dated(values: dict[str, str], revision: Revision) -> dict[str, Any]:
+    """Date inputs want dates, not text."""
+    dates = {forms.name_of(row.key) for row in revision.fields if row.kind == "date"}
+    return {
+        name: date.fromisoformat(value) if name in dates and value else value
+        for name, value in values.items()
+    }
