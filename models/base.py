@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import BigInteger, DateTime, Dialect, Integer, MetaData, event
@@ -22,6 +22,7 @@ NAMING = {
     "pk": "pk_%(table_name)s",
 }
 
+Item = TypeVar("Item")
 BigId = BigInteger().with_variant(Integer, "sqlite")
 _writing: ContextVar[bool] = ContextVar("writing", default=False)
 
@@ -93,6 +94,12 @@ class Versioned:
     """Adds ``version``, which every write raises, so that two people's edits never overwrite."""
 
     version: Mapped[int] = mapped_column(Integer, default=1, server_default="1")
+
+
+def in_parts(values: Sequence[Item], size: int = 5_000) -> Iterator[Sequence[Item]]:
+    """*values* in parts short enough for the parameters that one statement takes."""
+    for start in range(0, len(values), size):
+        yield values[start : start + size]
 
 
 @contextmanager

@@ -10,19 +10,19 @@ from sqlalchemy.orm import Session
 
 from models.applicant import Applicant
 from models.application import APPROVED, PAID, RETURNED, WAITING, Application
-from models.base import N_
+from models.base import N_, in_parts
 from portal.review.reading import FormReader, Problem, Values, problem_at
 
 
 def already_claimed(session: Session, family: str, keys: list[str]) -> dict[str, str]:
     """Of the claim *keys*, those that a live application holds, with its number."""
     found: dict[str, str] = {}
-    for start in range(0, len(keys), 5_000):
+    for part in in_parts(keys):
         rows = session.execute(
             select(Application.claim_key, Application.number).where(
                 Application.family == family,
                 Application.claims,
-                Application.claim_key.in_(keys[start : start + 5_000]),
+                Application.claim_key.in_(part),
             )
         )
         found |= {str(key): number for key, number in rows}
@@ -60,7 +60,7 @@ def said_before(session: Session, keys: Sequence[Key], but: int | None = None) -
     """Of the people *keys*, what their live applications other than *but* say of them."""
     indexes = list({index for _unit, index in keys})
     found: dict[Key, Said] = {}
-    for start in range(0, len(indexes), 5_000):
+    for part in in_parts(indexes):
         rows = session.execute(
             select(
                 Applicant.organization_id,
@@ -71,7 +71,7 @@ def said_before(session: Session, keys: Sequence[Key], but: int | None = None) -
             )
             .join(Application, Application.applicant_id == Applicant.id)
             .where(
-                Applicant.id_number_index.in_(indexes[start : start + 5_000]),
+                Applicant.id_number_index.in_(part),
                 Application.state.in_((WAITING, RETURNED, APPROVED, PAID)),
                 Application.id != (but or 0),
             )

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from models.applicant import Applicant
 from models.application import DRAFT, Application, SurveyAnswer
-from models.base import N_, Refusal
+from models.base import N_, Refusal, in_parts
 from models.certificate import SkillCertificate
 from models.names import name_grams, name_key
 from models.programme import Programme, Revision
@@ -163,14 +163,14 @@ def _people(session: Session, forms: Sequence[Values], now: datetime) -> list[in
 
 def _known(session: Session, indexes: list[bytes]) -> dict[tuple[int, bytes], tuple[int, str]]:
     found: dict[tuple[int, bytes], tuple[int, str]] = {}
-    for start in range(0, len(indexes), 5_000):
+    for part in in_parts(indexes):
         rows = session.execute(
             select(
                 Applicant.organization_id,
                 Applicant.id_number_index,
                 Applicant.id,
                 Applicant.row_key,
-            ).where(Applicant.id_number_index.in_(indexes[start : start + 5_000]))
+            ).where(Applicant.id_number_index.in_(part))
         )
         found |= {(unit, bytes(index or b"")): (row_id, key) for unit, index, row_id, key in rows}
     return found

@@ -24,7 +24,7 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
 from models.application import Application
-from models.base import Refusal, db
+from models.base import Refusal, db, in_parts
 from models.exchange import Job
 from portal.access.actor import Actor
 from portal.access.permissions import require
@@ -109,7 +109,7 @@ def export_job(
 ) -> dict[str, Any]:
     """Write the chosen cases to a file of the owner's, part by part."""
     ids: list[int] = row.params["ids"]
-    parts = [[Application.id.in_(ids[n : n + PART])] for n in range(0, len(ids), PART)]
+    parts = [[Application.id.in_(part)] for part in in_parts(ids, PART)]
     path = uploads.export(config().home, row.row_key)
     with force_locale(config().locale):
         count = write_applications(

@@ -14,7 +14,7 @@ from werkzeug.datastructures import FileStorage
 from werkzeug.wrappers import Response
 
 from models.application import ELIGIBLE, HELD, INELIGIBLE, Application
-from models.base import N_, Refusal, db
+from models.base import N_, Refusal, db, in_parts
 from models.exchange import SheetImport
 from models.programme import Programme
 from models.types import new_row_key
@@ -226,10 +226,10 @@ def _own(key: str) -> SheetImport:
 
 def _counts(ids: list[int]) -> dict[str, int]:
     found = dict.fromkeys((ELIGIBLE, HELD, INELIGIBLE), 0)
-    for start in range(0, len(ids), 5_000):
+    for part in in_parts(ids):
         rows = db.session.execute(
             select(Application.verdict, func.count())
-            .where(Application.id.in_(ids[start : start + 5_000]))
+            .where(Application.id.in_(part))
             .group_by(Application.verdict)
         )
         for verdict, count in rows:
