@@ -8,7 +8,6 @@ from typing import Any
 from flask import current_app, g, url_for
 from markupsafe import Markup
 from sqlalchemy import bindparam, func, select
-from sqlalchemy.orm import aliased
 
 from models.applicant import Applicant
 from models.application import (
@@ -29,6 +28,7 @@ from models.programme import DRAFT as UNPUBLISHED
 from models.programme import Revision
 from portal.access.permissions import may
 from portal.evidence.identifiers import mask_id
+from portal.exchange.case_rows import District, joined
 from portal.review.route import StageBook
 from portal.theme import cells
 from portal.translations.words import gettext as _
@@ -43,8 +43,7 @@ MARKS = {
     REFUSED: "refused",
 }
 VERDICT_MARKS = {ELIGIBLE: "eligible", HELD: "ask", None: ""}
-District = aliased(Organization)
-_ROWS = (
+_ROWS = joined(
     select(
         Application.id,
         Application.version,
@@ -67,12 +66,7 @@ _ROWS = (
         SkillCertificate.level,
         SkillCertificate.issued_on,
     )
-    .join(Applicant, Applicant.id == Application.applicant_id)
-    .join(Organization, Organization.id == Application.organization_id)
-    .outerjoin(District, District.id == Application.district_id)
-    .outerjoin(SkillCertificate, SkillCertificate.id == Application.certificate_id)
-    .where(Application.id.in_(bindparam("ids", expanding=True)))
-)
+).where(Application.id.in_(bindparam("ids", expanding=True)))
 
 
 def book() -> StageBook:

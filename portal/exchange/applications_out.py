@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from sqlalchemy import ColumnElement, Select, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session
 
 from models.applicant import SEXES, Applicant
 from models.application import VERDICTS, Application
@@ -22,12 +22,12 @@ from portal.access.permissions import require
 from portal.access.scope import visible
 from portal.clock import Clock
 from portal.evidence.identifiers import mask_card, mask_id, mask_phone
+from portal.exchange.case_rows import District, joined
 from portal.exchange.sheet_writer import SheetColumn, write_sheet
 from portal.review.route import StageBook
 
 Told = Callable[[str, dict[str, Any]], str]
 Cell = Callable[[Any], Any]
-District = aliased(Organization)
 PART = 2_000
 
 
@@ -116,7 +116,7 @@ def _stream(
 
 
 def _statement() -> Select[Any]:
-    return (
+    return joined(
         select(
             Application.number,
             Programme.title.label("programme"),
@@ -149,12 +149,7 @@ def _statement() -> Select[Any]:
             SkillCertificate.previous_level,
             SkillCertificate.previous_issued_on,
         )
-        .join(Programme, Programme.id == Application.programme_id)
-        .join(Applicant, Applicant.id == Application.applicant_id)
-        .join(Organization, Organization.id == Application.organization_id)
-        .outerjoin(District, District.id == Application.district_id)
-        .outerjoin(SkillCertificate, SkillCertificate.id == Application.certificate_id)
-    )
+    ).join(Programme, Programme.id == Application.programme_id)
 
 
 def _fields(

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import IO, Any
 
 from sqlalchemy import func, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session
 
 from models.applicant import Applicant
 from models.application import APPROVED, PAID, WAITING, Application
@@ -17,11 +17,11 @@ from models.programme import Programme, Window
 from portal.access.actor import Actor
 from portal.access.permissions import require
 from portal.access.scope import visible
+from portal.exchange.case_rows import District, joined
 from portal.exchange.sheet_writer import SheetColumn, write_sheet
 from portal.review.route import StageBook
 
 Told = Callable[[str, dict[str, Any]], str]
-District = aliased(Organization)
 COUNTED = (WAITING, APPROVED, PAID)
 PART = 2_000
 _COLUMNS = (
@@ -60,25 +60,23 @@ def _cases(
     session: Session, actor: Actor, programme: Programme, book: StageBook
 ) -> Iterator[list[Any]]:
     statement = (
-        select(
-            Window.title.label("window"),
-            District.name.label("district"),
-            Organization.name.label("unit"),
-            Application.number,
-            Applicant.name,
-            SkillCertificate.occupation,
-            SkillCertificate.number.label("certificate"),
-            Application.revision_id,
-            Application.state,
-            Application.stage_key,
-            Application.tier_key,
-            Application.amount_fen,
+        joined(
+            select(
+                Window.title.label("window"),
+                District.name.label("district"),
+                Organization.name.label("unit"),
+                Application.number,
+                Applicant.name,
+                SkillCertificate.occupation,
+                SkillCertificate.number.label("certificate"),
+                Application.revision_id,
+                Application.state,
+                Application.stage_key,
+                Application.tier_key,
+                Application.amount_fen,
+            )
         )
-        .join(Applicant, Applicant.id == Application.applicant_id)
-        .join(Organization, Organization.id == Application.organization_id)
         .outerjoin(Window, Window.id == Application.window_id)
-        .outerjoin(District, District.id == Application.district_id)
-        .outerjoin(SkillCertificate, SkillCertificate.id == Application.certificate_id)
         .where(*_counted(actor, programme))
         .order_by(Window.position, Application.district_id, Application.id)
     )
