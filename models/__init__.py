@@ -13,7 +13,10 @@ from models import (
     funding,
     notice,
     organization,
+    patent,
     programme,
+    project,
+    studio,
 )
 
 __all__ = [
@@ -29,5 +32,8 @@ __all__ = [
     "funding",
     "notice",
     "organization",
+    "patent",
     "programme",
+    "project",
+    "studio",
 ]

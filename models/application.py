@@ -24,7 +24,10 @@ from models.applicant import Applicant
 from models.base import N_, BigId, Model, UtcDateTime, Versioned
 from models.certificate import SkillCertificate
 from models.organization import Organization
+from models.patent import Patent
 from models.programme import Programme, Revision, Window
+from models.project import Project
+from models.studio import Studio
 from models.types import JSON, Sealed
 
 DRAFT, WAITING, RETURNED, REFUSED = "draft", "waiting", "returned", "refused"
@@ -44,14 +47,19 @@ VERDICTS = {
     HELD: N_("Needs a person"),
     INELIGIBLE: N_("Not eligible"),
 }
-CARD, BANK = "card", "bank"
-PAYEE_KINDS = {CARD: N_("Member card"), BANK: N_("Bank account")}
+CARD, BANK, UNIT = "card", "bank", "unit"
+PAYEE_KINDS = {
+    CARD: N_("Member card"),
+    BANK: N_("Bank account"),
+    UNIT: N_("Through the unit"),
+}
 
 
 class Application(Versioned, Model):
     """One application. ``state`` and ``stage_key`` are written only by ``portal.review``,
     the verdict columns only by ``portal.policy.judge``, ``paid`` only by ``portal.funding``.
 
+    ``route`` lists the keys of the stages it walks, ``,key,key,``, settled when it is submitted.
     ``sequence`` is given once, at first complete submission, and decides who came first.
     ``claim_key`` is what may be claimed once in the family while ``claims`` holds.
     ``missed`` and ``asked`` list condition keys as ``,key,key,``. ``amount_fen`` is in fen.
@@ -107,6 +115,15 @@ class Application(Versioned, Model):
     certificate_id: Mapped[int | None] = mapped_column(
         ForeignKey("skill_certificate.id"), index=True, info={"label": N_("Certificate")}
     )
+    patent_id: Mapped[int | None] = mapped_column(
+        ForeignKey("patent.id"), index=True, info={"label": N_("Patent")}
+    )
+    studio_id: Mapped[int | None] = mapped_column(
+        ForeignKey("studio.id"), index=True, info={"label": N_("Studio")}
+    )
+    project_id: Mapped[int | None] = mapped_column(
+        ForeignKey("project.id"), index=True, info={"label": N_("Project")}
+    )
     created_by_id: Mapped[int | None] = mapped_column(ForeignKey("account.id"))
     submitted_by_id: Mapped[int | None] = mapped_column(ForeignKey("account.id"))
 
@@ -114,6 +131,7 @@ class Application(Versioned, Model):
         String(20), default=DRAFT, info={"label": N_("State"), "choices": STATES}
     )
     stage_key: Mapped[str | None] = mapped_column(String(40), info={"label": N_("Stage")})
+    route: Mapped[str] = mapped_column(String(400), default="", server_default="")
     sequence: Mapped[int | None] = mapped_column(Integer)
     submitted_on: Mapped[date | None] = mapped_column(Date, info={"label": N_("Submitted on")})
     verdict: Mapped[str | None] = mapped_column(
@@ -147,10 +165,50 @@ class Application(Versioned, Model):
     district: Mapped[Organization | None] = relationship(foreign_keys=[district_id])
     applicant: Mapped[Applicant] = relationship()
     certificate: Mapped[SkillCertificate | None] = relationship()
+    patent: Mapped[Patent | None] = relationship()
+    studio: Mapped[Studio | None] = relationship()
+    project: Mapped[Project | None] = relationship()
+    lists: Mapped[list[ListRow]] = relationship(order_by="ListRow.position")
     created_by: Mapped[Account | None] = relationship(foreign_keys=[created_by_id])
 
     def __str__(self) -> str:
         return self.number
+
+
+class ListRow(Model):
+    """One row of a table that the form asks for, such as a member of a team.
+
+    ``field`` is the form field's key; ``cells`` maps the field's columns to plain values.
+    """
+
+    __tablename__ = "list_row"
+    __table_args__ = (UniqueConstraint("application_id", "field", "position"),)
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    application_id: Mapped[int] = mapped_column(ForeignKey("application.id"))
+    field: Mapped[str] = mapped_column(String(40))
+    position: Mapped[int] = mapped_column(Integer)
+    cells: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+
+
+class Attachment(Model):
+    """A file that belongs to an application, kept under its SHA-256 ``digest``.
+
+    ``rule_key`` is the attachment rule that it answers; ``removed_at`` marks what was replaced.
+    """
+
+    __tablename__ = "attachment"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    application_id: Mapped[int] = mapped_column(ForeignKey("application.id"), index=True)
+    rule_key: Mapped[str] = mapped_column(String(40))
+    file_name: Mapped[str] = mapped_column(String(200), info={"label": N_("File")})
+    media_type: Mapped[str] = mapped_column(String(60))
+    size: Mapped[int] = mapped_column(BigId)
+    digest: Mapped[str] = mapped_column(String(64))
+    account_id: Mapped[int | None] = mapped_column(ForeignKey("account.id"))
+    made_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    removed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
 class SurveyAnswer(Model):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import Any
 
 from sqlalchemy import Date, ForeignKey, Index, Integer, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
@@ -41,7 +42,10 @@ class Catalogue(Versioned, Model):
 
 
 class CatalogueEntry(Versioned, Model):
-    """One row of a catalogue, in the order of its source. ``rank`` orders levels."""
+    """One row of a catalogue, in the order of its source. ``rank`` orders levels.
+
+    ``cells`` holds further columns, such as a district's amount, that rules may read.
+    """
 
     __tablename__ = "catalogue_entry"
     __table_args__ = (UniqueConstraint("catalogue_id", "code"),)
@@ -55,6 +59,9 @@ class CatalogueEntry(Versioned, Model):
     mark: Mapped[str] = mapped_column(String(20), default="", info={"label": N_("Mark")})
     rank: Mapped[int | None] = mapped_column(Integer, info={"label": N_("Rank")})
     aliases: Mapped[list[str]] = mapped_column(JSON, default=list, info={"label": N_("Aliases")})
+    cells: Mapped[dict[str, Any]] = mapped_column(
+        JSON, default=dict, server_default="{}", info={"label": N_("Cells")}
+    )
     retired_on: Mapped[date | None] = mapped_column(Date, info={"label": N_("Retired on")})
 
     catalogue: Mapped[Catalogue] = relationship(back_populates="entries")

@@ -9,7 +9,16 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Boolean, Date, ForeignKey, Integer, String, Text, UniqueConstraint
+from sqlalchemy import (
+    Boolean,
+    Date,
+    ForeignKey,
+    Integer,
+    String,
+    Text,
+    UniqueConstraint,
+    false,
+)
 from sqlalchemy.orm import Mapped, declared_attr, mapped_column, relationship
 
 from models.base import N_, BigId, Model, UtcDateTime, Versioned
@@ -19,12 +28,43 @@ from models.types import JSON, ORDERED_JSON
 DRAFT, PUBLISHED, CLOSED = "draft", "published", "closed"
 REVISION_STATES = {DRAFT: N_("Draft"), PUBLISHED: N_("Published"), CLOSED: N_("Closed")}
 REFUSE, ASK, NOTE = "refuse", "ask", "note"
-CHOOSE = {"first": N_("The first that fits"), "highest": N_("The highest that fits")}
+CHOOSE = {
+    "first": N_("The first that fits"),
+    "highest": N_("The highest that fits"),
+    "each": N_("All that fit, together"),
+}
 COUNTS = {"awarded": N_("Awarded"), "submitted": N_("Submitted")}
 SPANS = {
     "window": N_("One window"),
     "programme": N_("This programme"),
+    "year": N_("One calendar year"),
     "family": N_("Ever, over the family"),
+}
+CLAIM_SPANS = {key: SPANS[key] for key in ("family", "programme")}
+TAKES = {
+    "cases": N_("Cases"),
+    "distinct": N_("Different values"),
+    "sum": N_("Sum"),
+    "share": N_("Share (percent)"),
+}
+DERIVATIONS = {
+    "count": N_("Count"),
+    "share": N_("Share (percent)"),
+    "sum": N_("Sum"),
+    "exists": N_("Whether there is one"),
+}
+STAGE_KINDS = {
+    "review": N_("Review"),
+    "registry": N_("Registry check"),
+    "visit": N_("Site visit"),
+    "panel": N_("Panel"),
+    "public_notice": N_("Public notice"),
+    "acceptance": N_("Acceptance"),
+}
+MEDIA = {
+    "electronic": N_("Electronic"),
+    "paper": N_("On paper"),
+    "both": N_("Electronic and on paper"),
 }
 PURPOSES = {"form": N_("Application form"), "survey": N_("Survey")}
 FIELD_KINDS = {
@@ -38,8 +78,11 @@ FIELD_KINDS = {
     "id_number": N_("ID number"),
     "phone": N_("Mobile phone"),
     "card": N_("Card or account number"),
+    "table": N_("Table"),
 }
 OUTCOMES = {REFUSE: N_("Refuse"), ASK: N_("Ask a person"), NOTE: N_("Note only")}
+WAIT, SPILL = "wait", "spill"
+BEYOND = OUTCOMES | {WAIT: N_("Wait for a place"), SPILL: N_("Fall to another tier")}
 
 
 class Programme(Versioned, Model):
@@ -74,7 +117,8 @@ class Programme(Versioned, Model):
 class Revision(Versioned, Model):
     """One version of a programme's rules. The published one with the highest number is in force.
 
-    ``pays_for`` names what one award is for; ``choose`` which matching tier pays.
+    ``pays_for`` names what one award is for and what may be claimed once, ``claims_within`` in
+    the programme or over its family; ``choose`` says which matching tier pays.
     ``closing_words`` label the states after the last stage, such as paid.
     """
 
@@ -95,6 +139,12 @@ class Revision(Versioned, Model):
     pays_for: Mapped[str] = mapped_column(
         String(20), default="certificate", info={"label": N_("Pays for")}
     )
+    claims_within: Mapped[str] = mapped_column(
+        String(20),
+        default="family",
+        server_default="family",
+        info={"label": N_("Claimed once within"), "choices": CLAIM_SPANS},
+    )
     choose: Mapped[str] = mapped_column(
         String(20), default="first", info={"label": N_("Tier that pays"), "choices": CHOOSE}
     )
@@ -110,6 +160,12 @@ class Revision(Versioned, Model):
     )
     fields: Mapped[list[FormField]] = relationship(
         order_by="FormField.position", cascade="all, delete-orphan"
+    )
+    facts: Mapped[list[DerivedFact]] = relationship(
+        order_by="DerivedFact.position", cascade="all, delete-orphan"
+    )
+    attachments: Mapped[list[AttachmentRule]] = relationship(
+        order_by="AttachmentRule.position", cascade="all, delete-orphan"
     )
     conditions: Mapped[list[Condition]] = relationship(
         order_by="Condition.position", cascade="all, delete-orphan"
@@ -153,13 +209,17 @@ class PolicyRow:
 
 
 class Window(PolicyRow, Model):
-    """When applications are received. Both days count. ``channels`` empty means every channel."""
+    """When applications are received. Both days count. ``channels`` empty means every channel.
+
+    ``paper_on`` is the later day until which the papers of the window are taken (S15 三).
+    """
 
     __tablename__ = "window"
 
     title: Mapped[str] = mapped_column(String(60), default="", info={"label": N_("Title")})
     opens_on: Mapped[date] = mapped_column(Date, info={"label": N_("Opens on")})
     closes_on: Mapped[date] = mapped_column(Date, info={"label": N_("Closes on")})
+    paper_on: Mapped[date | None] = mapped_column(Date, info={"label": N_("Papers until")})
     channels: Mapped[list[str]] = mapped_column(JSON, default=list, info={"label": N_("Channels")})
 
 
@@ -178,7 +238,10 @@ class FormField(PolicyRow, Model):
     ``key`` is a built-in path (``applicant.name``) or ``field.<own>`` for one the programme adds.
     ``label`` is the paper's word and the sheet's heading. ``choices`` maps stored value to label;
     ``catalogue`` takes them from a catalogue instead. ``critical`` fields refuse the row at intake
-    when missing. Purpose *survey* is stored apart and is never a fact.
+    when missing, where their ``when`` holds. Purpose *survey* is stored apart and is never a fact.
+    A ``table`` has ``columns``, each ``{key, label, kind, choices, required}``. ``at_least`` and
+    ``at_most`` bound a number, the rows of a table or the length of a text. An ``is_key`` field is
+    normalised and may be claimed or counted by. ``stage`` names the stage that fills it in.
     """
 
     __tablename__ = "form_field"
@@ -198,12 +261,71 @@ class FormField(PolicyRow, Model):
     critical: Mapped[bool] = mapped_column(Boolean, default=False, info={"label": N_("Critical")})
     in_sheet: Mapped[bool] = mapped_column(Boolean, default=True, info={"label": N_("In sheet")})
     hint: Mapped[str] = mapped_column(String(200), default="", info={"label": N_("Hint")})
+    when: Mapped[list[Any]] = mapped_column(
+        JSON, default=list, server_default="[]", info={"label": N_("Asked when")}
+    )
+    columns: Mapped[list[dict[str, Any]]] = mapped_column(
+        ORDERED_JSON, default=list, server_default="[]", info={"label": N_("Columns")}
+    )
+    at_least: Mapped[int | None] = mapped_column(BigId, info={"label": N_("At least")})
+    at_most: Mapped[int | None] = mapped_column(BigId, info={"label": N_("At most")})
+    pattern: Mapped[str] = mapped_column(
+        String(200), default="", server_default="", info={"label": N_("Pattern")}
+    )
+    is_key: Mapped[bool] = mapped_column(
+        Boolean, default=False, server_default=false(), info={"label": N_("Key")}
+    )
+    stage: Mapped[str | None] = mapped_column(String(40), info={"label": N_("Filled in at")})
+
+
+class DerivedFact(PolicyRow, Model):
+    """A fact worked out from the rows of a table field, or from earlier cases.
+
+    ``of`` is the table field's key, or ``earlier``: the awarded cases of the family's other
+    programmes that share the facts ``per``. ``take`` counts the rows that match ``when``, gives
+    their share of all rows in percent, sums their ``column``, or says whether there is one.
+    With ``self_when`` set the applicant counts as one more row, matching where it holds.
+    """
+
+    __tablename__ = "derived_fact"
+
+    title: Mapped[str] = mapped_column(String(60), info={"label": N_("Title")})
+    of: Mapped[str] = mapped_column(String(60), info={"label": N_("Worked out from")})
+    take: Mapped[str] = mapped_column(
+        String(20), info={"label": N_("Takes"), "choices": DERIVATIONS}
+    )
+    column: Mapped[str | None] = mapped_column(String(60), info={"label": N_("Column")})
+    per: Mapped[list[str]] = mapped_column(JSON, default=list, info={"label": N_("Per")})
+    when: Mapped[list[Any]] = mapped_column(JSON, default=list, info={"label": N_("When")})
+    self_when: Mapped[list[Any] | None] = mapped_column(
+        JSON, info={"label": N_("The applicant counts too, when")}
+    )
+
+
+class AttachmentRule(PolicyRow, Model):
+    """A paper or file that belongs to an application: how many, in which form, and when."""
+
+    __tablename__ = "attachment_rule"
+
+    title: Mapped[str] = mapped_column(String(60), info={"label": N_("Title")})
+    when: Mapped[list[Any]] = mapped_column(JSON, default=list, info={"label": N_("When")})
+    at_least: Mapped[int] = mapped_column(Integer, default=1, info={"label": N_("At least")})
+    at_most: Mapped[int] = mapped_column(Integer, default=10, info={"label": N_("At most")})
+    medium: Mapped[str] = mapped_column(
+        String(20), default="electronic", info={"label": N_("Medium"), "choices": MEDIA}
+    )
+    copies: Mapped[int] = mapped_column(Integer, default=1, info={"label": N_("Copies")})
+    otherwise: Mapped[str] = mapped_column(
+        String(10), default=NOTE, info={"label": N_("When missing"), "choices": OUTCOMES}
+    )
+    hint: Mapped[str] = mapped_column(String(200), default="", info={"label": N_("Hint")})
 
 
 class Condition(PolicyRow, Model):
     """What must hold. ``when`` guards it; ``require`` is ``{all|any|at_least: …}``.
 
     No ``require`` means a person is always asked. ``asks`` names the stage whose actor answers.
+    ``moments`` are the stages, or ``payment``, at which it is looked at again.
     """
 
     __tablename__ = "condition"
@@ -217,11 +339,19 @@ class Condition(PolicyRow, Model):
         String(10), info={"label": N_("Otherwise"), "choices": OUTCOMES}
     )
     asks: Mapped[str | None] = mapped_column(String(40), info={"label": N_("Asked at")})
+    moments: Mapped[list[str]] = mapped_column(
+        JSON, default=list, server_default="[]", info={"label": N_("Looked at again")}
+    )
     reading: Mapped[str] = mapped_column(Text, default="", info={"label": N_("Reading chosen")})
 
 
 class AwardTier(PolicyRow, Model):
-    """An amount and when it is due. ``amount_fen`` may be unset only in a draft."""
+    """An amount and when it is due. ``amount_fen`` may be unset only in a draft.
+
+    ``rule`` works the amount out instead: from a table, a share of a money fact, a top-up to a
+    target, or so much for each. ``uplift`` adds percent where its terms hold; ``rounding`` says to
+    which unit and how.
+    """
 
     __tablename__ = "award_tier"
 
@@ -230,41 +360,74 @@ class AwardTier(PolicyRow, Model):
     amount_fen: Mapped[int | None] = mapped_column(
         BigId, info={"label": N_("Amount (yuan)"), "widget": "yuan"}
     )
+    rule: Mapped[dict[str, Any] | None] = mapped_column(
+        ORDERED_JSON, info={"label": N_("Amount worked out")}
+    )
+    uplift: Mapped[dict[str, Any] | None] = mapped_column(
+        ORDERED_JSON, info={"label": N_("Uplift")}
+    )
+    rounding: Mapped[dict[str, Any] | None] = mapped_column(
+        ORDERED_JSON, info={"label": N_("Rounding")}
+    )
 
 
 class Bound(PolicyRow, Model):
-    """At most ``at_most`` cases per keys within a span; ``over`` says what the next one gets.
+    """At most ``at_most``, or at least ``at_least``, per keys within a span.
 
-    ``counts`` is ``awarded`` or ``submitted``; ``per`` names key facts; ``within`` is
-    ``window``, ``programme`` or ``family`` (ever).
+    Counted are ``awarded`` or ``submitted`` cases for which ``when`` holds, of ``tiers`` only
+    where they are named: the cases themselves, the different values or the sum of the fact
+    ``of``, or the share in percent of the cases for which the terms ``of`` hold. ``per`` names key
+    facts; ``within`` is ``window``, ``programme``, ``year`` (the calendar year of ``dated``) or
+    ``family`` (ever). ``over`` says what a case beyond it gets; ``spill_to`` the tier it falls to.
     """
 
     __tablename__ = "bound"
 
     says: Mapped[str] = mapped_column(Text, info={"label": N_("Says")})
     counts: Mapped[str] = mapped_column(String(20), info={"label": N_("Counts"), "choices": COUNTS})
+    take: Mapped[str] = mapped_column(
+        String(20),
+        default="cases",
+        server_default="cases",
+        info={"label": N_("Takes"), "choices": TAKES},
+    )
+    of: Mapped[Any | None] = mapped_column(JSON, nullable=True, info={"label": N_("Of")})
     per: Mapped[list[str]] = mapped_column(JSON, info={"label": N_("Per")})
     within: Mapped[str] = mapped_column(String(20), info={"label": N_("Within"), "choices": SPANS})
-    at_most: Mapped[int] = mapped_column(Integer, info={"label": N_("At most")})
-    over: Mapped[str] = mapped_column(
-        String(10), info={"label": N_("Beyond it"), "choices": OUTCOMES}
+    dated: Mapped[str | None] = mapped_column(String(60), info={"label": N_("Dated by")})
+    tiers: Mapped[list[str]] = mapped_column(
+        JSON, default=list, server_default="[]", info={"label": N_("Tiers")}
     )
+    at_most: Mapped[int | None] = mapped_column(BigId, info={"label": N_("At most")})
+    at_least: Mapped[int | None] = mapped_column(BigId, info={"label": N_("At least")})
+    over: Mapped[str] = mapped_column(String(10), info={"label": N_("Beyond it"), "choices": BEYOND})
+    spill_to: Mapped[str | None] = mapped_column(String(40), info={"label": N_("Falls to")})
     when: Mapped[list[Any]] = mapped_column(JSON, default=list, info={"label": N_("When")})
 
 
 class OrderKey(PolicyRow, Model):
-    """Who comes first: a fact, up or down. The submission sequence always decides last."""
+    """Who comes first: by a fact, up or down, or those for whom ``when`` holds.
+
+    The second is a preference, which orders and never gates. The submission sequence always
+    decides last.
+    """
 
     __tablename__ = "order_key"
 
-    fact: Mapped[str] = mapped_column(String(60), info={"label": N_("Fact")})
+    fact: Mapped[str] = mapped_column(String(60), default="", info={"label": N_("Fact")})
     descending: Mapped[bool] = mapped_column(
         Boolean, default=False, info={"label": N_("Highest first")}
+    )
+    says: Mapped[str] = mapped_column(
+        Text, default="", server_default="", info={"label": N_("Says")}
+    )
+    when: Mapped[list[Any]] = mapped_column(
+        JSON, default=list, server_default="[]", info={"label": N_("When")}
     )
 
 
 class Stage(PolicyRow, Model):
-    """A step of the route. ``acts`` is the role that decides; ``words`` its status names
+    """A step of the route of the cases for which ``when`` holds. ``acts`` is the role that decides; ``words`` its status names
     (``waiting``, ``passed``, ``failed``, ``returned``); ``returns_to`` the stage that a returned
     case restarts at; ``due`` an anchor and an offset, ``{"after": "window.closes", "days": 14}``.
     """
@@ -273,7 +436,12 @@ class Stage(PolicyRow, Model):
 
     title: Mapped[str] = mapped_column(String(60), info={"label": N_("Title")})
     acts: Mapped[str] = mapped_column(String(30), info={"label": N_("Who acts")})
-    kind: Mapped[str] = mapped_column(String(20), default="review", info={"label": N_("Kind")})
+    kind: Mapped[str] = mapped_column(
+        String(20), default="review", info={"label": N_("Kind"), "choices": STAGE_KINDS}
+    )
+    when: Mapped[list[Any]] = mapped_column(
+        JSON, default=list, server_default="[]", info={"label": N_("When")}
+    )
     words: Mapped[dict[str, str]] = mapped_column(ORDERED_JSON, info={"label": N_("Status words")})
     returns_to: Mapped[str | None] = mapped_column(String(40), info={"label": N_("Returns to")})
     due: Mapped[dict[str, Any] | None] = mapped_column(ORDERED_JSON, info={"label": N_("Due")})
