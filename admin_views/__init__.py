@@ -15,6 +15,7 @@ from admin_views.people import ApplicantView, CertificateView
 from admin_views.programmes import ClauseView, NoticeView, ProgrammeView, RevisionView
 from admin_views.records import AuditView
 from admin_views.settings import VIEWS as SETTINGS
+from admin_views.subjects import PatentView, ProjectView, RecognitionView, StudioView
 from models.account import Account
 from models.applicant import Applicant
 from models.application import Application
@@ -26,7 +27,10 @@ from models.certificate import SkillCertificate
 from models.funding import Budget, PaymentBatch
 from models.notice import Clause, Notice
 from models.organization import Organization
+from models.patent import Patent
 from models.programme import Programme, Revision
+from models.project import Project
+from models.studio import Studio, StudioRecognition
 from portal import theme
 
 MENU: Lines = (
@@ -43,6 +47,10 @@ MENU: Lines = (
         (
             (N_("Applicants"), "applicant.index_view", "users", "applicant:read"),
             (N_("Skill certificates"), "certificate.index_view", "certificate", "certificate:read"),
+            (N_("Patents"), "patent.index_view", "certificate", "patent:read"),
+            (N_("Innovation studios"), "studio.index_view", "building", "studio:read"),
+            (N_("Titles of studios"), "recognition.index_view", "certificate", "studio:read"),
+            (N_("Projects"), "project.index_view", "list", "project:read"),
         ),
     ),
     (
@@ -65,6 +73,13 @@ MENU: Lines = (
             (N_("Windows"), "window.index_view", "settings", "programme:write"),
             (N_("Channels"), "channel.index_view", "settings", "programme:write"),
             (N_("Form fields"), "formfield.index_view", "settings", "programme:write"),
+            (N_("Derived facts"), "derivedfact.index_view", "settings", "programme:write"),
+            (
+                N_("Required attachments"),
+                "attachmentrule.index_view",
+                "settings",
+                "programme:write",
+            ),
             (N_("Conditions"), "condition.index_view", "settings", "programme:write"),
             (N_("Award tiers"), "awardtier.index_view", "settings", "programme:write"),
             (N_("Bounds"), "bound.index_view", "settings", "programme:write"),
@@ -86,6 +101,10 @@ SCREENS = (
     (ApplicationView, Application, "application"),
     (ApplicantView, Applicant, "applicant"),
     (CertificateView, SkillCertificate, "certificate"),
+    (PatentView, Patent, "patent"),
+    (StudioView, Studio, "studio"),
+    (RecognitionView, StudioRecognition, "recognition"),
+    (ProjectView, Project, "project"),
     (BudgetView, Budget, "budget"),
     (BatchView, PaymentBatch, "payment"),
     (CatalogueView, Catalogue, "catalogue"),

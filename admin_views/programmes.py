@@ -12,20 +12,36 @@ from flask_admin import expose
 from flask_wtf import FlaskForm
 from flask_wtf.file import FileField, FileRequired
 from markupsafe import Markup
+from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 from werkzeug.wrappers import Response
+from wtforms import IntegerField, SelectField, StringField
+from wtforms.validators import InputRequired, Length, NumberRange, Regexp
 
+from admin_views import views
 from admin_views.base import PortalModelView
+from admin_views.choices import offered
+from admin_views.programme_book import PAYS_FOR, BookPages
+from admin_views.rule_fields import OneOf, PairsField, WordsField
 from admin_views.yaml_field import LinesField
+from models.application import STATES
 from models.base import Because, Refusal, db
-from models.notice import Clause
-from models.programme import (
-    Programme,
-    Revision,
-)
+from models.notice import Clause, Notice
+from models.programme import DRAFT, Programme, Revision
 from portal.access.permissions import may
 from portal.exchange.sheet_writer import content_disposition
-from portal.policy.packs import BadPack, draft, dump_pack, load_pack, publish
+from portal.policy.drafting import FrozenRevision, NewProgramme, start_programme
+from portal.policy.pack_schema import FORMS
+from portal.policy.packs import (
+    BadPack,
+    NothingToPublish,
+    draft,
+    dump_pack,
+    load_pack,
+    newest_revision,
+    publish,
+)
+from portal.policy.subjects import SUBJECTS
 from portal.theme.pages import Detail, Fact, Section
 from portal.theme.shapes import Action, Tool
 from portal.translations.words import gettext as _
@@ -35,6 +51,7 @@ from portal.web.errors import words_of
 
 MOST_FLAWS = 50
 """Faults of a file that the page lists."""
+KEY, PREFIX = r"^[a-z0-9][a-z0-9-]{0,39}$", r"^[A-Z0-9-]{1,20}$"
 
 
 class NoticeView(PortalModelView):
@@ -65,10 +82,55 @@ class ClauseView(PortalModelView):
     list_phone: ClassVar[Any] = {"key": "title"}
 
 
+class StartForm(FlaskForm):
+    """What a new programme is called, and from which rules it starts."""
+
+    notice = SelectField(
+        _l("Notice"),
+        [InputRequired()],
+        choices=[],
+        description=_l("The notice that it carries out; a new one is entered under Notices first."),
+    )
+    title = StringField(_l("Title"), [InputRequired(), Length(max=120)])
+    code = StringField(
+        _l("Code"),
+        [InputRequired(), Regexp(KEY, message=_l(FORMS["key"]))],
+        description=_l("Small letters, digits and hyphens: place, subject and year."),
+    )
+    family = StringField(
+        _l("Family"),
+        [InputRequired(), Regexp(KEY, message=_l(FORMS["key"]))],
+        description=_l("The same for every year of it: what was paid once is not paid again."),
+    )
+    year = IntegerField(_l("Year"), [InputRequired(), NumberRange(2000, 2100)])
+    subject = SelectField(_l("Subject"), [InputRequired()], choices=[])
+    number_prefix = StringField(
+        _l("Number prefix"),
+        [InputRequired(), Regexp(PREFIX, message=_l(FORMS["prefix"]))],
+        description=_l("Every application number begins with it."),
+    )
+    like = SelectField(
+        _l("Start from"),
+        choices=[],
+        description=_l("An empty form, or the rules of a programme that there is already."),
+    )
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        notices = db.session.scalars(select(Notice).order_by(Notice.id.desc()))
+        self.notice.choices = offered((str(row.id), f"{row.key} {row.title}") for row in notices)
+        self.subject.choices = offered((key, _(item.label)) for key, item in SUBJECTS.items())
+        codes = db.session.execute(
+            select(Programme.code, Programme.title).join(Revision).distinct()
+        )
+        self.like.choices = offered([("", _("An empty form")), *((c, t) for c, t in codes)])
+
+
 class ProgrammeView(PortalModelView):
     """The programmes."""
 
     permission = "programme"
+    opens_create = True
     opens_edit = True
     list_title = _l("Programmes")
     column_list = ("title", "code", "family", "year", "notice")
@@ -83,19 +145,47 @@ class ProgrammeView(PortalModelView):
         return super().permissions | {"load_file": "programme:write", "dump_file": "programme:read"}
 
     def tools(self) -> list[Tool]:
-        """A programme comes in as a file; its rows are edited from there on."""
+        """A programme is made on the screens, or comes in as a file."""
         if not may(current_actor(), "programme:write"):
             return []
-        return [Tool(_("Load a file"), url_for(".load_file"), icon="upload", main=True)]
+        return [
+            Tool(_("Load a file"), url_for(".load_file"), icon="upload"),
+            Tool(_("New programme"), url_for(".create_view"), icon="plus", main=True),
+        ]
+
+    def new_form_class(self) -> Any:
+        """A programme is named; its rules follow on its own page."""
+        return StartForm
+
+    def make(self, form: Any) -> Programme:
+        """The programme with an empty draft, or with another's rules."""
+        like = newest_revision(db.session(), form.like.data) if form.like.data else None
+        names = ("code", "title", "family", "year", "subject", "number_prefix")
+        about = NewProgramme(
+            notice=db.session.get_one(Notice, int(form.notice.data)),
+            **{name: form[name].data for name in names},
+        )
+        made = start_programme(db.session(), current_actor(), clock(), about, _, like=like)
+        return made.programme
+
+    def get_save_return_url(self, model: Programme, is_created: bool = False) -> str:
+        """A new programme opens on its page."""
+        if is_created:
+            newest = newest_revision(db.session(), model.code)
+            return url_for("revision.book", id=newest.id)
+        return str(super().get_save_return_url(model, is_created))
 
     def details_of(self, model: Programme) -> Detail:
-        """The programme, and its rules as a file."""
+        """The programme, its revisions as they read, and its rules as a file."""
         shown = super().details_of(model)
-        file = Markup('<a href="{}">{}.yaml</a>').format(
-            url_for(".dump_file", code=model.code), model.code
-        )
-        facts = Section(_("Rules"), [Fact(_("As a file"), file)])
-        return replace(shown, sections=[*shown.sections, facts])
+        link = Markup('<a href="{}">{}</a>')
+        file = link.format(url_for(".dump_file", code=model.code), f"{model.code}.yaml")
+        facts = [
+            Fact(_("Revision %(number)s", number=row.number), _book_link(row))
+            for row in reversed(model.revisions)
+        ]
+        rules = Section(_("Rules"), [*facts, Fact(_("As a file"), file)])
+        return replace(shown, sections=[*shown.sections, rules])
 
     @expose("/load", methods=("GET", "POST"))
     def load_file(self) -> Any:
@@ -154,14 +244,30 @@ def _loaded(upload: Any) -> Revision | None:
     return made
 
 
-class RevisionView(PortalModelView):
+class RevisionView(BookPages, PortalModelView):
     """The revisions of every programme; a draft is published here."""
 
     permission = "programme"
+    opens_edit = True
+    edit_template = "portal/rule_edit.html"
     list_title = _l("Revisions")
-    column_list = ("programme", "number", "state", "published_at")
-    column_labels: ClassVar[dict[str, Any]] = {"programme": _l("Programme")}
-    form_columns = ("number",)
+    column_list = ("programme", "number", "state", "published_at", "rules")
+    column_labels: ClassVar[dict[str, Any]] = {
+        "programme": _l("Programme"),
+        "rules": _l("Rules"),
+        "closing_words": _l("Closing words"),
+        "texts": _l("Texts"),
+    }
+    form_columns = ("pays_for", "claims_within", "choose", "closing_words", "texts")
+    form_overrides: ClassVar[dict[str, Any]] = {
+        "pays_for": OneOf,
+        "closing_words": WordsField,
+        "texts": PairsField,
+    }
+    form_args: ClassVar[dict[str, Any]] = {"closing_words": {"keys": tuple(STATES.items())}}
+    column_descriptions: ClassVar[dict[str, Any]] = {
+        "closing_words": _l("What the states of a case are called, where it stands at no stage."),
+    }
     list_loads = (joinedload(Revision.programme),)
     list_phone: ClassVar[Any] = {"programme": "title", "state": "side"}
     list_actions = (
@@ -171,30 +277,70 @@ class RevisionView(PortalModelView):
 
     @property
     def permissions(self) -> dict[str, str]:
-        """Publishing is its own permission."""
-        return super().permissions | {"action_view": "programme:publish"}
+        """Publishing is its own permission; who may read may read it as a page."""
+        return super().permissions | {
+            "action_view": "programme:publish",
+            "book": "programme:read",
+            "vocabulary": "programme:read",
+            "move": "programme:write",
+            "effect": "programme:judge",
+        }
+
+    def cell_rules(self, row: Revision) -> Markup:
+        """The way to the page where it reads like the notice."""
+        return _book_link(row)
+
+    def edit_form(self, obj: Any = None) -> Any:
+        """What one award may be for is a record, or a field that identifies it."""
+        form = super().edit_form(obj)
+        own = [(row.key, row.label) for row in obj.fields if row.is_key] if obj else []
+        form.pays_for.offer([*((key, _(word)) for key, word in PAYS_FOR.items()), *own])
+        return form
+
+    def before_write(self, form: Any, model: Revision, is_created: bool) -> None:
+        """What is published stands."""
+        if model.state != DRAFT:
+            raise FrozenRevision()
+
+    def render(self, template: str, **kwargs: Any) -> Any:
+        """The form of the whole programme fetches words as those of its rows do."""
+        if template == self.edit_template and "form" in kwargs:
+            kwargs["vocabulary_url"] = url_for(".vocabulary")
+            kwargs["revision_id"] = kwargs["model"].id
+        return super().render(template, **kwargs)
 
     @expose("/action/", methods=("POST",))
     def action_view(self) -> Any:
         """Publish the chosen drafts, or make a draft from what is in force."""
         act = {"publish": _publish, "draft": _draft}.get(request.form.get("action", ""))
+        shown: Revision | None = None
         for text in request.form.getlist("rowid")[:20] if act else ():
             revision = self.get_one(text.partition(":")[0])
             try:
-                done = act(revision)
+                shown, done = act(revision)
                 db.session.commit()
                 flash(done, "success")
             except Refusal as refusal:
                 db.session.rollback()
                 flash(words_of(refusal), "error")
-        return redirect(url_for(".index_view"))
+        back = views.safe(request.form.get("url", ""), url_for(".index_view"))
+        if request.form.get("open") and shown is not None:
+            back = url_for(".book", id=shown.id)
+        return redirect(back)
 
 
-def _publish(revision: Revision) -> str:
-    publish(db.session(), current_actor(), clock(), revision.programme.code)
-    return _("%(title)s is in force.", title=revision.programme.title)
+def _book_link(row: Revision) -> Markup:
+    url = url_for("revision.book", id=row.id)
+    return Markup('<a href="{}">{}</a>').format(url, _("Read the rules"))
 
 
-def _draft(revision: Revision) -> str:
+def _publish(revision: Revision) -> tuple[Revision, str]:
+    if revision.state != DRAFT and revision.programme.revisions[-1] is not revision:
+        raise NothingToPublish(code=revision.programme.code)
+    made = publish(db.session(), current_actor(), clock(), revision.programme.code)
+    return made, _("%(title)s is in force.", title=revision.programme.title)
+
+
+def _draft(revision: Revision) -> tuple[Revision, str]:
     made = draft(db.session(), current_actor(), clock(), revision.programme.code)
-    return _("%(title)s is a draft; its rows may be changed.", title=str(made))
+    return made, _("%(title)s is a draft; its rows may be changed.", title=str(made))

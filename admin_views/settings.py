@@ -1,30 +1,49 @@
 """规则: every table that a revision's policy is made of.
 
 A published revision shows its rows and refuses change; a draft's rows are edited and checked by
-the same compiler that will run them.
+the same compiler that will run them. The forms follow the columns of the tables; what may be
+chosen comes from the revision itself.
 """
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable, Iterable
 from typing import Any, ClassVar
 
-from flask import flash
-from sqlalchemy import select
+from flask import flash, request, url_for
+from sqlalchemy import inspect, select
 from sqlalchemy.orm import joinedload
-from wtforms import SelectField, StringField
+from wtforms import SelectField
 from wtforms.fields.choices import SelectChoice
+from wtforms.validators import InputRequired, Length, Optional, Regexp
 
 from admin_views.base import PortalModelView
 from admin_views.choices import offered
 from admin_views.filters import ListFilter, equals_number
-from admin_views.yaml_field import LinesField, YamlField, YamlMapField
+from admin_views.rule_fields import (
+    ColumnsField,
+    GroupField,
+    MapField,
+    OfField,
+    OneOf,
+    OptionalTermsField,
+    PairsField,
+    Several,
+    SuggestedField,
+    TermsField,
+    WordsField,
+    YuanField,
+)
 from models.base import N_, Refusal, db
 from models.programme import (
     DRAFT,
+    AttachmentRule,
     AwardTier,
     Bound,
     Channel,
     Condition,
+    DerivedFact,
     FormField,
     OrderKey,
     Revision,
@@ -32,30 +51,75 @@ from models.programme import (
     Window,
 )
 from portal.access.permissions import ROLES
-from portal.policy.check import problems
-from portal.policy.facts import FACTS
-from portal.theme import cells
+from portal.policy.drafting import FrozenRevision, fresh_key, next_position
+from portal.policy.facts import DATE, MONEY, NUMBER
+from portal.policy.pack_checks import problems_of
+from portal.policy.pack_rows import document_of
+from portal.policy.pack_schema import FORMS, schema_problems
+from portal.policy.places import spot
+from portal.policy.row_words import RowReader
+from portal.policy.starters import stored_fields
+from portal.policy.vocabulary import ROW, Vocabulary, Word
 from portal.translations.words import gettext as _
 from portal.translations.words import lazy_gettext as _l
 from portal.translations.words import told
 
-WIDE = {"data-wide": "1", "rows": 6}
+TEXT_AREA = {"data-wide": "1", "rows": 3}
+UNASKED = frozenset({"id", "revision_id", "position"})
+"""Columns that no form asks for: a row's place is changed by moving it."""
+STATUS_WORDS = (
+    ("waiting", N_("While it waits")),
+    ("passed", N_("Once passed")),
+    ("failed", N_("Once refused")),
+    ("returned", N_("Sent back")),
+)
+_BOOK = re.compile(r"/revision/book\?id=(\d{1,18})\b")
 
-
-PERIODS = {
-    "days": N_("%(count)s days after: %(anchor)s"),
-    "working_days": N_("%(count)s working days after: %(anchor)s"),
-    "months": N_("%(count)s months after: %(anchor)s"),
-    "years": N_("%(count)s years after: %(anchor)s"),
-    "day_of_next_month": N_("day %(count)s of the month after: %(anchor)s"),
+FIELDS: dict[str, Callable[..., Any]] = {
+    "amount_fen": YuanField,
+    "asks": OneOf,
+    "catalogue": OneOf,
+    "channels": Several,
+    "choices": PairsField,
+    "clause": SuggestedField,
+    "columns": ColumnsField,
+    "dated": OneOf,
+    "due": MapField,
+    "fact": OneOf,
+    "moments": Several,
+    "per": Several,
+    "require": GroupField,
+    "returns_to": OneOf,
+    "roles": Several,
+    "rounding": MapField,
+    "rule": MapField,
+    "section": SuggestedField,
+    "self_when": OptionalTermsField,
+    "spill_to": OneOf,
+    "stage": OneOf,
+    "tiers": Several,
+    "uplift": MapField,
+    "when": TermsField,
+    "words": WordsField,
 }
-"""How long a stage has, in words."""
-
-
-class FrozenRevision(Refusal):
-    """The row belongs to a revision that is in force or closed."""
-
-    message = N_("A published revision does not change. Make a new draft first.")
+"""The form field of each column by its name; other columns are what their type says."""
+ARGUMENTS: dict[str, dict[str, Any]] = {
+    "due": {"editor": "due"},
+    "fact": {"nothing": ""},
+    "rounding": {"editor": "rounding"},
+    "rule": {"editor": "amount"},
+    "uplift": {"editor": "uplift"},
+    "words": {"keys": STATUS_WORDS},
+}
+HINTS: dict[str, Any] = {
+    "key": _l("A short name in small letters that other rows refer to; left empty, one is made."),
+    "clause": _l("The number of the clause in the notice, as written there."),
+    "reading": _l("Where the notice may be read in several ways: the reading chosen, and why."),
+    "require": _l("Without any term a person is always asked."),
+    "asks": _l("The stage whose reviewer answers when the case is unclear."),
+    "critical": _l("Without it no application is taken in."),
+    "rule": _l("Where the amount is no fixed sum."),
+}
 
 
 class CannotCompile(Refusal):
@@ -72,24 +136,38 @@ def _revisions() -> list[tuple[str, str]]:
 
 
 class PolicyRowView(PortalModelView):
-    """Base of the tables of a revision."""
+    """Base of the tables of a revision. ``section`` is the pack's; ``stem`` begins made keys."""
+
+    section: ClassVar[str] = ""
+    stem: ClassVar[str] = ""
+    key_form: ClassVar[tuple[str, str]] = (r"^[a-z0-9][a-z0-9-]{0,39}$", FORMS["key"])
+    fields: ClassVar[dict[str, Any]] = {}
+    arguments: ClassVar[dict[str, dict[str, Any]]] = {}
 
     permission = "programme"
     opens_create = True
     opens_edit = True
     opens_delete = True
+    create_template = "portal/rule_create.html"
+    edit_template = "portal/rule_edit.html"
     list_order = ("id", False)
     list_phone: ClassVar[Any] = {"key": "title", "clause": "side"}
-    column_labels: ClassVar[dict[str, Any]] = {"revision": _l("Revision")}
-    form_widget_args: ClassVar[dict[str, Any]] = {
-        "when": WIDE, "require": WIDE, "says": WIDE, "reading": WIDE, "choices": WIDE,
-        "words": WIDE, "due": WIDE,
-    }  # fmt: skip
+    column_labels: ClassVar[dict[str, Any]] = {
+        "revision": _l("Revision"),
+        "is_key": _l("Identifies what is claimed"),
+    }
+    column_descriptions: ClassVar[dict[str, Any]] = HINTS
+    form_widget_args: ClassVar[dict[str, Any]] = {"says": TEXT_AREA, "reading": TEXT_AREA}
 
     def __init__(self, model: Any, **kwargs: Any) -> None:
         self.list_filters = (
             ListFilter("revision", _l("Revision"), equals_number(model.revision_id), _revisions),
         )
+        names = [a.key for a in inspect(model).column_attrs if a.key not in UNASKED]
+        first = [name for name in self.form_columns or () if name in names]
+        self.form_columns = (*first, *(name for name in names if name not in first))
+        self.form_overrides = {k: v for k, v in (FIELDS | self.fields).items() if k in names}
+        self.form_args = {k: v for k, v in (ARGUMENTS | self.arguments).items() if k in names}
         super().__init__(model, **kwargs)
 
     def cell_revision(self, row: Any) -> str:
@@ -97,30 +175,52 @@ class PolicyRowView(PortalModelView):
         return str(db.session.get_one(Revision, row.revision_id))
 
     def create_form(self, obj: Any = None) -> Any:
-        """A new row names one of the drafts."""
+        """A new row names one of the drafts, and chooses from what that draft has."""
         form = super().create_form(obj)
-        form.revision.choices = offered(self._drafts())
+        drafts = self._drafts()
+        form.revision.choices = offered((str(row.id), str(row)) for row in drafts)
+        wanted = form.revision.data if request.method == "POST" else _wanted()
+        chosen = next((row for row in drafts if str(row.id) == wanted), None)
+        chosen = chosen or (drafts[0] if drafts else None)
+        if request.method == "GET" and chosen is not None:
+            form.revision.data = str(chosen.id)
+        self._offer(form, chosen)
+        return form
+
+    def edit_form(self, obj: Any = None) -> Any:
+        """A row chooses from what its own revision has."""
+        form = super().edit_form(obj)
+        self._offer(form, db.session.get_one(Revision, obj.revision_id) if obj else None)
         return form
 
     def get_create_form(self) -> Any:
-        """A new row also chooses its draft."""
+        """A new row also chooses its draft; its key may be left to us."""
         form = super().get_create_form()
         form.revision = SelectField(_l("Revision"), choices=[])
+        form.key = self._key(Optional())
+        return form
+
+    def get_edit_form(self) -> Any:
+        """A row that stands keeps a key."""
+        form = super().get_edit_form()
+        form.key = self._key(InputRequired())
         return form
 
     def before_write(self, form: Any, model: Any, is_created: bool) -> None:
         """Only drafts change, and only to what compiles."""
         if is_created:
             chosen = form.revision.data or ""
-            if chosen not in dict(self._drafts()):
+            if chosen not in {str(row.id) for row in self._drafts()}:
                 raise FrozenRevision()
             model.revision_id = int(chosen)
         revision = self._draft_of(model)
+        if is_created:
+            with db.session.no_autoflush:
+                model.position = next_position(revision, self.section)
+                model.key = model.key or fresh_key(revision, self.section, self.stem)
         db.session.flush()
         db.session.refresh(revision)
-        for problem in problems(revision):
-            reason = told(problem.message, problem.params)
-            raise CannotCompile(path=".".join(map(str, problem.path)), reason=reason)
+        self._refuse_faults(model, revision)
 
     def update_model(self, form: Any, model: Any) -> bool:
         """A frozen row says so before anything is tried."""
@@ -136,9 +236,50 @@ class PolicyRowView(PortalModelView):
             return False
         return super().delete_model(model)
 
-    def _drafts(self) -> list[tuple[str, str]]:
-        rows = db.session.scalars(select(Revision).where(Revision.state == DRAFT))
-        return [(str(row.id), str(row)) for row in rows]
+    def render(self, template: str, **kwargs: Any) -> Any:
+        """The forms fetch the words of their revision's rules."""
+        if template in (self.create_template, self.edit_template):
+            kwargs["vocabulary_url"] = url_for("revision.vocabulary")
+            form, model = kwargs.get("form"), kwargs.get("model")
+            kwargs["revision_id"] = model.revision_id if model is not None else form.revision.data
+        return super().render(template, **kwargs)
+
+    def offers(self, words: Vocabulary) -> dict[str, Iterable[Any]]:
+        """What each field of this screen offers beside the usual."""
+        return {}
+
+    def _key(self, presence: Any) -> Any:
+        pattern, words = self.key_form
+        validators = [presence, Length(max=40), Regexp(pattern, message=_l(words))]
+        return SuggestedField(_l("Key"), validators, description=HINTS["key"])
+
+    def _offer(self, form: Any, revision: Revision | None) -> None:
+        if revision is None:
+            offers: dict[str, Any] = {}
+        else:
+            words = Vocabulary(db.session(), revision, _)
+            offers = _usual(words) | self.offers(words)
+        for field in form:
+            if isinstance(field, SuggestedField):
+                field.suggest(offers.get(field.short_name, ()))
+            elif isinstance(field, OneOf | Several):
+                field.offer(offers.get(field.short_name, ()))
+
+    def _refuse_faults(self, model: Any, revision: Revision) -> None:
+        """What the changed row itself has wrong; the page of the programme lists the rest."""
+        found = [
+            *problems_of(db.session(), revision),
+            *schema_problems(document_of(revision)),
+        ]
+        for problem in found:
+            place = spot(revision, problem.path, _)
+            if place.row is model:
+                reason = told(problem.message, problem.params)
+                raise CannotCompile(path=place.words, reason=reason)
+
+    def _drafts(self) -> list[Revision]:
+        rows = select(Revision).where(Revision.state == DRAFT).order_by(Revision.id.desc())
+        return list(db.session.scalars(rows.options(joinedload(Revision.programme))))
 
     def _is_frozen(self, model: Any) -> bool:
         return db.session.get_one(Revision, model.revision_id).state != DRAFT
@@ -150,107 +291,192 @@ class PolicyRowView(PortalModelView):
         return revision
 
 
-class YuanField(StringField):
-    """An amount typed in yuan and kept in fen."""
+def _wanted() -> str:
+    """The revision that the address names, itself or by the page to return to."""
+    found = _BOOK.search(request.args.get("url", ""))
+    return request.args.get("revision", "") or (found[1] if found else "")
 
-    def _value(self) -> str:
-        return cells.yuan(self.data).replace(",", "") if isinstance(self.data, int) else ""
 
-    def process_formdata(self, valuelist: list[str]) -> None:
-        """Yuan with at most two decimals; empty is unset."""
-        text = (valuelist[0] if valuelist else "").strip().replace(",", "")
-        whole, _point, cents = text.partition(".")
-        digits = whole.isdecimal() and (cents or "0").isdecimal()
-        if not text:
-            self.data = None
-        elif digits and len(whole) < 12 and len(cents) < 3:
-            self.data = int(whole) * 100 + int((cents or "0").ljust(2, "0"))
-        else:
-            raise ValueError(_("must be an amount in yuan"))
+def _usual(words: Vocabulary) -> dict[str, Iterable[Any]]:
+    """What columns of one name offer on every screen."""
+    revision = words.revision
+    stages = [(row.key, row.title) for row in revision.stages]
+    facts = [word for word in words.facts.values() if not word.key.startswith(ROW)]
+    tiers = [(row.key, row.title) for row in revision.tiers]
+    return {
+        "asks": stages,
+        "catalogue": words.catalogues.items(),
+        "channels": [(row.key, row.title) for row in revision.channels],
+        "clause": [(row.key, row.says) for row in revision.programme.notice.clauses],
+        "dated": _grouped(word for word in facts if word.kind == DATE),
+        "fact": _grouped(word for word in facts if not word.is_key),
+        "moments": [*stages, ("payment", _("Payment"))],
+        "per": [(word.key, word.label) for word in facts if word.is_key],
+        "returns_to": stages,
+        "roles": [(role, _(word)) for role, word in ROLES.items()],
+        "section": [(name, "") for name in dict.fromkeys(row.section for row in revision.fields)],
+        "spill_to": tiers,
+        "stage": stages,
+        "tiers": tiers,
+    }
+
+
+def _grouped(words: Iterable[Word]) -> list[tuple[str, str, str]]:
+    return [(word.key, word.label, word.group) for word in words]
 
 
 class WindowView(PolicyRowView):
     """申报批次."""
 
+    section, stem = "windows", "window-"
     list_title = _l("Windows")
     column_list = ("key", "revision", "clause", "title", "opens_on", "closes_on")
-    form_columns = ("position", "key", "clause", "title", "opens_on", "closes_on", "channels")
-    form_overrides: ClassVar[dict[str, Any]] = {"channels": LinesField}
+    form_columns = ("title", "clause", "opens_on", "closes_on", "paper_on", "channels")
 
 
 class ChannelView(PolicyRowView):
     """申报渠道."""
 
+    section, stem = "channels", "channel-"
     list_title = _l("Channels")
     column_list = ("key", "revision", "clause", "title")
-    form_columns = ("position", "key", "clause", "title", "roles")
-    form_overrides: ClassVar[dict[str, Any]] = {"roles": LinesField}
+    form_columns = ("title", "clause", "roles")
 
 
 class FormFieldView(PolicyRowView):
     """表单字段."""
 
+    section, stem = "fields", "field.f"
+    key_form = (r"^[a-z]+\.[a-z_0-9]+$", FORMS["fact"])
     list_title = _l("Form fields")
     column_list = ("label", "key", "revision", "section", "kind", "critical", "purpose")
     form_columns = (
-        "position", "key", "clause", "section", "label", "kind", "choices", "catalogue",
-        "purpose", "critical", "in_sheet", "hint",
+        "label", "section", "kind", "clause", "key", "hint", "choices", "catalogue", "columns",
+        "critical", "in_sheet", "purpose", "stage", "when", "at_least", "at_most",
     )  # fmt: skip
-    form_overrides: ClassVar[dict[str, Any]] = {"choices": YamlField}
+    column_descriptions: ClassVar[dict[str, Any]] = HINTS | {
+        "key": _l("Choose one that the portal keeps, or leave it empty for a field of your own."),
+        "choices": _l("For a choice: what may be answered, in the order shown."),
+        "columns": _l("For a table: what each of its rows asks."),
+        "pattern": _l("A regular expression that the answer must match; usually empty."),
+    }
+
+    def offers(self, words: Vocabulary) -> dict[str, Iterable[Any]]:
+        """The fields that the portal keeps for this subject and that the form lacks."""
+        taken = {row.key for row in words.revision.fields}
+        kept = stored_fields(words.revision.programme.subject, _)
+        return {"key": [(key, label) for key, label in kept.items() if key not in taken]}
+
+    def get_create_form(self) -> Any:
+        """What the key may be is told by its own hint."""
+        form = super().get_create_form()
+        form.key.kwargs["description"] = self.column_descriptions["key"]
+        return form
+
+
+class DerivedFactView(PolicyRowView):
+    """派生事实."""
+
+    section, stem = "facts", "list.f"
+    key_form = (r"^list\.[a-z_0-9]+$", FORMS["fact"])
+    list_title = _l("Derived facts")
+    column_list = ("title", "key", "revision", "clause", "of", "take")
+    form_columns = ("title", "clause", "of", "take", "column", "per", "when", "self_when")
+    fields: ClassVar[dict[str, Any]] = {"of": OneOf, "column": OneOf}
+    arguments: ClassVar[dict[str, dict[str, Any]]] = {"when": {"scope": "derived"}}
+    column_descriptions: ClassVar[dict[str, Any]] = HINTS | {
+        "of": _l("A table of the form, or the earlier awarded cases of the family."),
+        "column": _l("What is added up, for a sum."),
+        "per": _l("For earlier cases: what they share with this one."),
+        "when": _l("Only rows or cases for which all of this holds are counted."),
+    }
+
+    def offers(self, words: Vocabulary) -> dict[str, Iterable[Any]]:
+        """Tables of the form and what they hold."""
+        tables = [(row.key, row.label) for row in words.revision.fields if row.kind == "table"]
+        added = [word for word in words.facts.values() if word.kind in (NUMBER, MONEY)]
+        columns = [(word.key.removeprefix(ROW), word.label, word.group) for word in added]
+        return {"of": [*tables, ("earlier", _("Earlier cases"))], "column": columns}
+
+
+class AttachmentRuleView(PolicyRowView):
+    """附件要求."""
+
+    section, stem = "attachments", "file-"
+    list_title = _l("Required attachments")
+    column_list = ("title", "key", "revision", "clause", "medium", "at_least", "copies")
+    form_columns = ("title", "clause", "medium", "copies", "at_least", "at_most", "when")
 
 
 class ConditionView(PolicyRowView):
     """条件."""
 
+    section, stem = "conditions", "rule-"
     list_title = _l("Conditions")
     column_list = ("key", "revision", "clause", "says", "otherwise")
     form_columns = (
-        "position", "key", "clause", "says", "when", "require", "otherwise", "asks", "reading",
+        "says", "clause", "otherwise", "when", "require", "asks", "moments", "reading",
     )  # fmt: skip
-    form_overrides: ClassVar[dict[str, Any]] = {"when": YamlField, "require": YamlMapField}
 
 
 class AwardTierView(PolicyRowView):
     """资助档次."""
 
+    section, stem = "tiers", "tier-"
+    key_form = (r"^[^\s,]+$", N_("must have no space and no comma"))
     list_title = _l("Award tiers")
     column_list = ("title", "key", "revision", "clause", "amount_fen")
-    form_columns = ("position", "key", "clause", "title", "when", "amount_fen")
-    form_overrides: ClassVar[dict[str, Any]] = {"when": YamlField, "amount_fen": YuanField}
+    form_columns = ("title", "clause", "amount_fen", "when", "rule", "uplift", "rounding")
 
 
 class BoundView(PolicyRowView):
     """限额."""
 
+    section, stem = "bounds", "bound-"
     list_title = _l("Bounds")
     column_list = ("key", "revision", "clause", "says", "at_most", "over")
     form_columns = (
-        "position", "key", "clause", "says", "counts", "per", "within", "at_most", "over", "when",
+        "says", "clause", "counts", "take", "of", "per", "within", "dated", "at_most", "at_least",
+        "over", "spill_to", "tiers", "when",
     )  # fmt: skip
-    form_overrides: ClassVar[dict[str, Any]] = {"per": LinesField, "when": YamlField}
+    fields: ClassVar[dict[str, Any]] = {"of": OfField}
+    column_descriptions: ClassVar[dict[str, Any]] = HINTS | {
+        "of": _l("The fact whose values are counted or added, or for a share which cases count."),
+        "per": _l("Counted apart for each of these; none means all cases together."),
+        "dated": _l("For a calendar year: the day that says which."),
+        "tiers": _l("Only cases of these tiers count; none means all."),
+    }
 
 
 class OrderKeyView(PolicyRowView):
     """排序."""
 
+    section, stem = "orders", "order-"
     list_title = _l("Orders")
     column_list = ("key", "revision", "clause", "fact", "descending")
-    form_columns = ("position", "key", "clause", "fact", "descending")
+    form_columns = ("fact", "descending", "clause", "says", "when")
+    column_descriptions: ClassVar[dict[str, Any]] = HINTS | {
+        "fact": _l("Leave empty for a preference: those for whom the terms hold come first."),
+    }
+
+    def cell_fact(self, row: OrderKey) -> str:
+        """The fact in words, or the preference."""
+        words = Vocabulary(db.session(), db.session.get_one(Revision, row.revision_id), _)
+        return words.label(row.fact) if row.fact else row.says
 
 
 class StageView(PolicyRowView):
     """审批环节."""
 
+    section, stem = "stages", "stage-"
     list_title = _l("Stages")
     column_list = ("title", "key", "revision", "clause", "acts", "due")
     form_columns = (
-        "position", "key", "clause", "title", "acts", "kind", "words", "returns_to", "due",
-        "channels", "is_editable",
+        "title", "clause", "acts", "kind", "words", "returns_to", "due", "is_editable",
+        "channels", "when",
     )  # fmt: skip
-    form_overrides: ClassVar[dict[str, Any]] = {
-        "words": YamlField, "due": YamlMapField, "channels": LinesField, "acts": SelectField,
-    }  # fmt: skip
-    form_args: ClassVar[dict[str, Any]] = {
+    fields: ClassVar[dict[str, Any]] = {"acts": SelectField}
+    arguments: ClassVar[dict[str, dict[str, Any]]] = {
         "acts": {"choices": [SelectChoice(role, _l(word)) for role, word in ROLES.items()]}
     }
 
@@ -260,17 +486,16 @@ class StageView(PolicyRowView):
 
     def cell_due(self, row: Stage) -> str:
         """The deadline in words."""
-        due = row.due or {}
-        anchor = FACTS.get(due.get("after", ""))
-        after = _(anchor.label) if anchor else ""
-        words = [_(PERIODS[key], count=due[key], anchor=after) for key in PERIODS if key in due]
-        return "".join(words)
+        revision = db.session.get_one(Revision, row.revision_id)
+        return RowReader(Vocabulary(db.session(), revision, _)).due(row.due or {})
 
 
-VIEWS: tuple[tuple[type[PortalModelView], type[Any], str], ...] = (
+VIEWS: tuple[tuple[type[PolicyRowView], type[Any], str], ...] = (
     (WindowView, Window, "window"),
     (ChannelView, Channel, "channel"),
     (FormFieldView, FormField, "formfield"),
+    (DerivedFactView, DerivedFact, "derivedfact"),
+    (AttachmentRuleView, AttachmentRule, "attachmentrule"),
     (ConditionView, Condition, "condition"),
     (AwardTierView, AwardTier, "awardtier"),
     (BoundView, Bound, "bound"),

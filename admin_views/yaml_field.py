@@ -7,9 +7,13 @@ from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
+from ruamel.yaml.events import AliasEvent
 from wtforms import TextAreaField, ValidationError
 
 from portal.translations.words import gettext as _
+
+LONGEST = 20_000
+"""Characters of a rule; a long one takes five hundred."""
 
 
 class LinesField(TextAreaField):
@@ -25,42 +29,47 @@ class LinesField(TextAreaField):
 
 
 class YamlField(TextAreaField):
-    """A rule as it stands in a pack: YAML, read into plain values."""
+    """A rule as it stands in a pack: YAML, read into plain values; ``is_read`` unless it failed."""
+
+    is_read = True
 
     def _value(self) -> str:
         if self.raw_data:
             return str(self.raw_data[0])
-        if self.data in (None, [], {}):
+        if self.data is None or self.data == self._empty():
             return ""
-        if isinstance(self.data, list):
+        if isinstance(self.data, list) and self.data:
             return "\n".join(f"- {_flow(item)}" for item in self.data)
-        return "\n".join(_entry(key, value) for key, value in self.data.items())
+        if isinstance(self.data, dict) and self.data:
+            return "\n".join(_entry(key, value) for key, value in self.data.items())
+        return _flow(self.data)
 
     def process_formdata(self, valuelist: list[str]) -> None:
         """Read the YAML; dates become ISO text as the database keeps them."""
         text = valuelist[0] if valuelist else ""
+        self.is_read = False
         try:
-            found = YAML(typ="safe", pure=True).load(text) if text.strip() else None
-        except (YAMLError, ValueError):
+            found = _loaded(text)
+        except (YAMLError, ValueError, RecursionError):
             raise ValidationError(_("This is not valid YAML.")) from None
-        self.data = _plain(found) if found is not None else self._empty()
-
-    def _empty(self) -> Any:
-        return type(self.object_data)() if isinstance(self.object_data, list | dict) else []
-
-
-class YamlMapField(YamlField):
-    """A rule that is a mapping, or nothing."""
+        self.data, self.is_read = _plain(found) if found is not None else self._empty(), True
 
     def _empty(self) -> Any:
         return None
 
 
+def _loaded(text: str) -> Any:
+    """The value that *text* is; an alias could make much of little, so there are none."""
+    if len(text) > LONGEST or any(isinstance(e, AliasEvent) for e in YAML().parse(text)):
+        raise ValueError(len(text))
+    return YAML(typ="safe", pure=True).load(text) if text.strip() else None
+
+
 def _entry(key: str, value: Any) -> str:
     """One key of a mapping; a list of terms stands a term a line."""
     if isinstance(value, list) and value:
-        return "\n".join([f"{key}:", *(f"  - {_flow(item)}" for item in value)])
-    return f"{key}: {_flow(value)}"
+        return "\n".join([f"{_flow(key)}:", *(f"  - {_flow(item)}" for item in value)])
+    return f"{_flow(key)}: {_flow(value)}"
 
 
 def _flow(value: Any) -> str:

@@ -8,11 +8,14 @@ from sqlalchemy import ColumnElement, false, select, true
 
 from models.account import Account
 from models.applicant import Applicant
-from models.application import Application
+from models.application import Application, Attachment
 from models.audit import AuditEntry
 from models.certificate import SkillCertificate
 from models.funding import Payment, PaymentBatch
 from models.organization import Organization
+from models.patent import Patent
+from models.project import Project
+from models.studio import Studio, StudioRecognition
 from portal.access.actor import Actor
 
 CITY_DEPTH, DISTRICT_DEPTH = 0, 1
@@ -74,6 +77,10 @@ def _public() -> frozenset[Any]:
             programme.Window,
             programme.Channel,
             programme.FormField,
+            programme.DerivedFact,
+            programme.AttachmentRule,
+            programme.DerivedFact,
+            programme.AttachmentRule,
             programme.Condition,
             programme.AwardTier,
             programme.Bound,
@@ -89,6 +96,11 @@ _SCOPED = {
     Application: _by_district_or_tree,
     Applicant: _by_tree,
     SkillCertificate: _by_tree,
+    Patent: _by_tree,
+    Studio: _by_tree,
+    StudioRecognition: _by_tree,
+    Project: _by_tree,
+    Attachment: _by_application,
     Account: _by_tree,
     AuditEntry: _by_tree,
     Organization: _by_path,

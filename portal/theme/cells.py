@@ -156,6 +156,12 @@ def verdict_mark(kind: str) -> tuple[Tone, str]:
     return _VERDICTS.get(kind, ("plain", "point"))
 
 
+def suggestions(name: str, pairs: Iterable[tuple[str, str]]) -> Markup:
+    """What the input with ``list=name`` suggests: pairs of a value and its words."""
+    options = "".join(f'<option value="{escape(v)}">{escape(word)}</option>' for v, word in pairs)
+    return Markup(f'<datalist id="{escape(name)}">{options}</datalist>')
+
+
 def amount(fen: int | None, *, sign: bool = False) -> Markup:
     """Fen as yuan with thousands, and the cents only where there are some."""
     text = yuan(fen)
