@@ -13,7 +13,7 @@ from models.base import N_, BigId, Model, UtcDateTime
 from models.types import JSON
 
 SUBMIT, PASS, RETURN, REJECT, WITHDRAW = "submit", "pass", "return", "reject", "withdraw"
-PAY = "pay"
+PAY, MOVE = "pay", "move"
 OUTCOMES = {
     SUBMIT: N_("Submitted"),
     PASS: N_("Passed"),
@@ -21,6 +21,7 @@ OUTCOMES = {
     REJECT: N_("Not funded"),
     WITHDRAW: N_("Withdrawn"),
     PAY: N_("Paid"),
+    MOVE: N_("Moved to other rules"),
 }
 
 

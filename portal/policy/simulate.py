@@ -23,7 +23,7 @@ from portal.access.permissions import require
 from portal.policy.check import problems
 from portal.policy.compile import NO_TIER
 from portal.policy.judge import in_force, policy_for
-from portal.policy.pack_rows import fill
+from portal.policy.pack_rows import SECTIONS, fill
 from portal.policy.packs import programme_called
 from portal.policy.set_against import DECIDED, set_against
 
@@ -123,8 +123,9 @@ def as_if(base: Revision, document: dict[str, Any]) -> Revision:
     made.id = base.id
     attributes.set_committed_value(made, "programme", base.programme)  # no event: it stays unknown
     _answer_to_windows(made, base)
-    for row in made.conditions:
-        row.revision_id = base.id
+    for section in SECTIONS:
+        for row in getattr(made, section):
+            row.revision_id = base.id
     return made
 
 
@@ -217,11 +218,15 @@ def _flip(row: Any, rules: Revision) -> Flip:
 
 
 def _cited(rules: Revision, key: str) -> tuple[str, str]:
-    """Clause and words of the condition or bound *key*; of no tier, the clauses of all."""
+    """Clause and words of what has that *key*; of no tier, the clauses of all."""
     if key == NO_TIER:
         return _joined(row.clause for row in rules.tiers), ""
-    rows: list[Any] = [*rules.conditions, *rules.bounds]
-    return next(((row.clause, row.says) for row in rows if row.key == key), ("", ""))
+    for rows in (rules.conditions, rules.bounds):
+        for row in rows:
+            if row.key == key:
+                return row.clause, row.says
+    papers = [row for row in rules.attachments if row.key == key]
+    return (papers[0].clause, papers[0].title) if papers else ("", "")
 
 
 def _joined(clauses: Iterable[str]) -> str:

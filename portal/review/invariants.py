@@ -18,7 +18,7 @@ from models.application import (
     Application,
 )
 from models.audit import AuditEntry
-from models.decision import PASS, PAY, REJECT, RETURN, SUBMIT, Decision
+from models.decision import OUTCOMES, PASS, REJECT, RETURN, SUBMIT, Decision
 from models.programme import Revision
 from portal.access.trail import ACTIONS
 from portal.review.route import stages_of
@@ -152,7 +152,7 @@ def _unaudited(session: Session) -> Iterator[str]:
         .group_by(Decision.application_id)
         .subquery()
     )
-    actions = [ACTIONS + outcome for outcome in (SUBMIT, PASS, RETURN, REJECT, PAY, "withdraw")]
+    actions = [ACTIONS + outcome for outcome in OUTCOMES]
     audited = (
         select(AuditEntry.entity_id, func.count().label("n"))
         .where(AuditEntry.entity == "application", AuditEntry.action.in_(actions))
