@@ -12,6 +12,7 @@ from typing import Any
 
 from wtforms import SelectField, SelectMultipleField, StringField, ValidationError
 from wtforms.fields.choices import SelectChoice
+from wtforms.validators import InputRequired
 from wtforms.widgets import TextInput
 
 from admin_views.choices import offered
@@ -146,6 +147,10 @@ class ColumnsField(RuleField):
 
 class Several(SelectMultipleField):
     """Several of what is offered; what is stored and no longer offered stays until taken away."""
+
+    def __init__(self, *args: Any, validators: Any = (), **kwargs: Any) -> None:
+        optional = [each for each in validators if not isinstance(each, InputRequired)]
+        super().__init__(*args, validators=optional, **kwargs)
 
     def offer(self, pairs: Iterable[tuple[str, str]]) -> None:
         """Offer *pairs*, and whatever is already chosen."""

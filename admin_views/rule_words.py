@@ -85,7 +85,6 @@ SAID = {
     "of_terms": N_("Cases for which terms hold"),
     "no_deadline": N_("No deadline"),
     "yuan": N_("yuan"),
-    "unfinished": N_("Choose a fact, an operator and a value, or remove the row."),
 }
 """Words of the widgets themselves."""
 

@@ -73,6 +73,7 @@ STATUS_WORDS = (
     ("failed", N_("Once refused")),
     ("returned", N_("Sent back")),
 )
+_NAMES = ("title", "label", "says")
 _BOOK = re.compile(r"/revision/book\?id=(\d{1,18})\b")
 
 FIELDS: dict[str, Callable[..., Any]] = {
@@ -143,6 +144,8 @@ class PolicyRowView(PortalModelView):
     key_form: ClassVar[tuple[str, str]] = (r"^[a-z0-9][a-z0-9-]{0,39}$", FORMS["key"])
     fields: ClassVar[dict[str, Any]] = {}
     arguments: ClassVar[dict[str, dict[str, Any]]] = {}
+    shown_for: ClassVar[dict[str, tuple[str, tuple[str, ...]]]] = {}
+    """Field → the field that decides whether it is asked, and the answers for which it is."""
 
     permission = "programme"
     opens_create = True
@@ -242,6 +245,11 @@ class PolicyRowView(PortalModelView):
             kwargs["vocabulary_url"] = url_for("revision.vocabulary")
             form, model = kwargs.get("form"), kwargs.get("model")
             kwargs["revision_id"] = model.revision_id if model is not None else form.revision.data
+            kwargs["shown_for"] = self.shown_for
+            if model is not None:
+                kwargs["form_title"] = _(
+                    "%(label)s: %(value)s", label=self.name, value=_named(model)
+                )
         return super().render(template, **kwargs)
 
     def offers(self, words: Vocabulary) -> dict[str, Iterable[Any]]:
@@ -289,6 +297,11 @@ class PolicyRowView(PortalModelView):
         if revision.state != DRAFT:
             raise FrozenRevision()
         return revision
+
+
+def _named(model: Any) -> str:
+    """What a row is called on its page."""
+    return next(filter(None, (getattr(model, name, "") for name in _NAMES)), model.key)
 
 
 def _wanted() -> str:
@@ -347,6 +360,15 @@ class FormFieldView(PolicyRowView):
     """表单字段."""
 
     section, stem = "fields", "field.f"
+    shown_for: ClassVar[dict[str, tuple[str, tuple[str, ...]]]] = {
+        "choices": ("kind", ("choice",)),
+        "catalogue": ("kind", ("choice",)),
+        "columns": ("kind", ("table",)),
+        "at_least": ("kind", ("number", "money", "table", "text", "long_text")),
+        "at_most": ("kind", ("number", "money", "table", "text", "long_text")),
+        "pattern": ("kind", ("text",)),
+        "is_key": ("kind", ("text",)),
+    }
     key_form = (r"^[a-z]+\.[a-z_0-9]+$", FORMS["fact"])
     list_title = _l("Form fields")
     column_list = ("label", "key", "revision", "section", "kind", "critical", "purpose")
@@ -378,6 +400,10 @@ class DerivedFactView(PolicyRowView):
     """派生事实."""
 
     section, stem = "facts", "list.f"
+    shown_for: ClassVar[dict[str, tuple[str, tuple[str, ...]]]] = {
+        "column": ("take", ("sum",)),
+        "per": ("of", ("earlier",)),
+    }
     key_form = (r"^list\.[a-z_0-9]+$", FORMS["fact"])
     list_title = _l("Derived facts")
     column_list = ("title", "key", "revision", "clause", "of", "take")
@@ -433,6 +459,11 @@ class BoundView(PolicyRowView):
     """限额."""
 
     section, stem = "bounds", "bound-"
+    shown_for: ClassVar[dict[str, tuple[str, tuple[str, ...]]]] = {
+        "of": ("take", ("distinct", "sum", "share")),
+        "dated": ("within", ("year",)),
+        "spill_to": ("over", ("spill",)),
+    }
     list_title = _l("Bounds")
     column_list = ("key", "revision", "clause", "says", "at_most", "over")
     form_columns = (

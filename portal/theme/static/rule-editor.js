@@ -12,7 +12,19 @@
     url.searchParams.set("revision", chosen.value);
     location.replace(url);
   });
+  for (const [name, [decider, values]] of Object.entries(JSON.parse(root.dataset.shownFor))) ask(name, decider, values);
   if (areas.length) start();
+
+  // a field that the answer to another makes pointless is out of the way, unless it holds something
+  function ask(name, decider, values) {
+    const [field, by] = [name, decider].map((each) => root.querySelector(`[name="${each}"]`));
+    if (!field || !by) return;
+    const holds = () => (field.type === "checkbox" ? field.checked : field.multiple ? field.selectedOptions.length > 0 : field.value !== "");
+    const place = field.closest(".jx-field");
+    const draw = () => { place.hidden = !values.includes(by.value) && !holds(); };
+    by.addEventListener("change", draw);
+    draw();
+  }
 
   async function start() {
     const id = chosen?.value || root.dataset.revision;
