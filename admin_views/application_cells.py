@@ -22,13 +22,13 @@ from models.application import (
     Application,
 )
 from models.base import db
-from models.certificate import SkillCertificate
 from models.organization import Organization
 from models.programme import DRAFT as UNPUBLISHED
 from models.programme import Revision
 from portal.access.permissions import may
 from portal.evidence.identifiers import mask_id
-from portal.exchange.case_rows import District, joined
+from portal.exchange.case_rows import DAY, KIND, NAME, NUMBER, joined
+from portal.policy.facts import District
 from portal.review.route import StageBook
 from portal.theme import cells
 from portal.translations.words import gettext as _
@@ -61,10 +61,10 @@ _ROWS = joined(
         Applicant.id_number_sealed,
         Organization.name.label("unit"),
         District.name.label("district"),
-        SkillCertificate.occupation,
-        SkillCertificate.number.label("certificate"),
-        SkillCertificate.level,
-        SkillCertificate.issued_on,
+        NAME.label("subject_name"),
+        NUMBER.label("subject_number"),
+        KIND.label("level"),
+        DAY.label("day"),
     )
 ).where(Application.id.in_(bindparam("ids", expanding=True)))
 
@@ -122,12 +122,13 @@ def _reveal_url(row: Any) -> str:
 
 
 def level(row: Any) -> Markup | str:
-    """The level as a chip over the day of issue."""
+    """The level or class as a chip over the day of issue."""
     if row.level is None:
-        return ""
+        return row.day.isoformat() if row.day else ""
     tiers = [tier.key for tier in book().revision(row.revision_id).tiers]
     rank = tiers.index(row.tier_key) if row.tier_key in tiers else 0
-    return cells.level(row.level, rank, row.issued_on.isoformat() if row.issued_on else "")
+    word = book().choice(row.revision_id, row.level)
+    return cells.level(word, rank, row.day.isoformat() if row.day else "")
 
 
 def verdict(row: Any) -> Markup:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from flask import flash
@@ -11,13 +12,16 @@ from wtforms import DateField, Field, HiddenField, SelectField, StringField, Tex
 from wtforms.validators import InputRequired, Length
 
 from admin_views.choices import offered
-from models.application import Application
+from models.application import BANK, Application
 from models.base import db
 from models.catalogue import Catalogue, CatalogueEntry
 from models.organization import Organization
 from models.programme import FormField, Revision
 from portal.access.permissions import may
 from portal.evidence.identifiers import mask_card, mask_id, mask_phone
+from portal.policy.pack_rows import to_yuan
+from portal.policy.subjects import SUBJECTS
+from portal.review.answers import table_text
 from portal.review.reading import Problem, Values
 from portal.translations.words import gettext as _
 from portal.translations.words import lazy_gettext as _l
@@ -45,7 +49,7 @@ def shown_fields(revision: Revision, application: Application | None) -> list[Fo
     hidden = set() if may(actor, "application:backdate") else {"application.received_on"}
     if application is not None and application.created_by_id != actor.account_id:
         hidden |= {row.key for row in revision.fields if row.purpose == "survey"}
-    return [row for row in revision.fields if row.key not in hidden]
+    return [row for row in revision.fields if row.key not in hidden and not row.stage]
 
 
 def form_class(revision: Revision, application: Application | None) -> type[FlaskForm]:
@@ -98,10 +102,16 @@ def flash_warnings(values: Values) -> None:
 def stored_cells(application: Application, answers: dict[str, Any]) -> dict[str, str]:
     """What a case holds, by field key, as text; identifiers in clear."""
     found: dict[str, Any] = dict(application.applicant.details)
-    found |= _person(application) | _paper(application) | _payee(application)
-    found |= {f"field.{key}": value for key, value in application.fields.items()}
+    found |= _person(application) | _records(application) | _payee(application)
+    found |= {_full_key(key): value for key, value in application.fields.items()}
     found |= {f"survey.{key}": value for key, value in answers.items()}
-    return {key: _text(value) for key, value in found.items() if value is not None}
+    texts = {key: _text(value) for key, value in found.items() if value is not None}
+    return texts | _tables(application)
+
+
+def _full_key(key: str) -> str:
+    """A stored answer's form key: the programme's own fields leave their prefix out."""
+    return key if "." in key else f"field.{key}"
 
 
 def prefilled(application: Application | None, answers: dict[str, Any]) -> dict[str, str]:
@@ -146,17 +156,29 @@ def _person(application: Application) -> dict[str, Any]:
     }
 
 
-def _paper(application: Application) -> dict[str, Any]:
-    paper = application.certificate
-    if paper is None:
-        return {}
-    names = ("number", "occupation", "level", "issuer", "issued_on")
-    more = ("previous_level", "previous_issued_on")
-    return {f"certificate.{name}": getattr(paper, name) for name in (*names, *more)}
+def _records(application: Application) -> dict[str, Any]:
+    """What the case's records hold, by form key; money in yuan as it is typed."""
+    found: dict[str, Any] = {}
+    for record in SUBJECTS[application.programme.subject].records:
+        row = getattr(application, record.link.removesuffix("_id"))
+        for name, attribute in record.columns.items() if row is not None else ():
+            value = getattr(row, attribute)
+            is_money = attribute.endswith("_fen") and value is not None
+            found[f"{record.prefix}.{name}"] = to_yuan(value) if is_money else value
+    return found
+
+
+def _tables(application: Application) -> dict[str, str]:
+    """The tables of the form as they are typed."""
+    rows: dict[str, list[dict[str, Any]]] = {}
+    for listed in application.lists:
+        rows.setdefault(listed.field, []).append(listed.cells)
+    fields = {row.key: row for row in application.revision.fields}
+    return {key: table_text(fields[key], cells) for key, cells in rows.items() if key in fields}
 
 
 def _payee(application: Application) -> dict[str, Any]:
-    if application.payee_kind == "card":
+    if application.payee_kind != BANK:
         return {"payee.card": application.account}
     return {"payee.account": application.account, "payee.bank": application.bank_name}
 
@@ -169,7 +191,9 @@ def _text(value: Any) -> str:
 
 def _input(row: FormField) -> Field:
     label = f"{row.label} *" if row.critical else row.label
-    look = {"data-wide": "1"} if row.kind == "long_text" else {}
+    look = _LOOKS.get(row.kind, {})
+    if row.kind == "table":
+        look = look | {"data-columns": json.dumps(row.columns, ensure_ascii=False)}
     shared: dict[str, Any] = {"description": row.hint, "render_kw": look}
     if row.kind == "yes_no":
         choices = [("", ""), ("yes", _("Yes")), ("no", _("No"))]
@@ -178,7 +202,14 @@ def _input(row: FormField) -> Field:
         return SelectField(label, choices=offered(_options(row)), validate_choice=False, **shared)
     if row.kind == "date":
         return DateField(label, **shared)
-    return (TextAreaField if row.kind == "long_text" else StringField)(label, **shared)
+    return (TextAreaField if row.kind in _LOOKS else StringField)(label, **shared)
+
+
+_LOOKS: dict[str, dict[str, Any]] = {
+    "long_text": {"data-wide": "1"},
+    "table": {"data-wide": "1", "rows": 6},
+}
+"""Fields that take lines of text, and how they look."""
 
 
 def _options(row: FormField) -> list[tuple[str, str]]:

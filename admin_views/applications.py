@@ -79,14 +79,14 @@ class ApplicationView(Intake, PortalModelView):
 
     list_title = _l("Applications")
     column_list = (
-        "number", "applicant", "organization", "occupation", "level", "verdict",
+        "number", "applicant", "organization", "subject", "level", "verdict",
         "amount_fen", "status",
     )  # fmt: skip
     column_labels: ClassVar[dict[str, Any]] = {
         "number": _l("Number"),
         "applicant": _l("Applicant"),
         "organization": _l("District / unit"),
-        "occupation": _l("Occupation"),
+        "subject": _l("Applied for"),
         "level": _l("Level"),
         "verdict": _l("Verdict"),
         "status": _l("Status"),
@@ -94,13 +94,13 @@ class ApplicationView(Intake, PortalModelView):
     form_columns = ("number",)
     list_phone: ClassVar[Any] = {
         "number": "foot", "applicant": "title", "level": "side", "amount_fen": "side",
-        "status": "side", "occupation": "hide",
+        "status": "side", "subject": "hide",
     }  # fmt: skip
     list_phone_labels = False
     list_sums = ("amount_fen",)
     list_sorts: ClassVar[dict[str, str]] = {"number": "id"}
     list_search = staticmethod(application_search)
-    list_search_hint = _l("Name, number, certificate, ID, phone, card or unit")
+    list_search_hint = _l("Name, number, certificate or patent, ID, phone, card or unit")
     list_empty = _l("Applications appear here once a unit enters or imports them.")
     list_tabs = (
         ListTab("all", _l("All"), lambda: ()),
@@ -184,9 +184,9 @@ class ApplicationView(Intake, PortalModelView):
         """District over unit."""
         return cells.pair(row.district or "", row.unit)
 
-    def cell_occupation(self, row: Any) -> Markup:
-        """Occupation over certificate number."""
-        return cells.pair(row.occupation or "", row.certificate or "")
+    def cell_subject(self, row: Any) -> Markup:
+        """The trade, or the title of patent, studio or project, over its number."""
+        return cells.pair(row.subject_name or "", row.subject_number or "")
 
     def cell_level(self, row: Any) -> Markup | str:
         """Level over day of issue."""

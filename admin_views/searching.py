@@ -13,7 +13,7 @@ from secrets import token_urlsafe
 from typing import Any
 
 from flask import abort, session
-from sqlalchemy import ColumnElement, Select, false, select, text
+from sqlalchemy import ColumnElement, Select, false, or_, select, text
 
 from models.account import Account
 from models.applicant import Applicant
@@ -21,6 +21,7 @@ from models.application import Application
 from models.base import db
 from models.certificate import SkillCertificate
 from models.organization import Organization
+from models.patent import Patent
 from portal.access.scope import visible
 from portal.evidence.identifiers import (
     certificate_key,
@@ -30,6 +31,8 @@ from portal.evidence.identifiers import (
     plain,
     tidy,
 )
+from portal.evidence.patents import patent_key
+from portal.policy.subjects import Record
 from portal.web.actor import current_actor
 
 KEPT = 8
@@ -161,6 +164,18 @@ def certificate_search(typed: str) -> Search:
     return Search("certificate", certificate_key(typed), tidy(typed))
 
 
+def record_search(typed: str) -> Search:
+    """A search for a number, name or title of a record."""
+    return Search("record", plain(typed), plain(typed))
+
+
+def on_records(record: Record, value: str) -> ColumnElement[bool]:
+    """The condition on *record* of a search for its number, name or title."""
+    named = [getattr(record.entity, record.columns[name]) for name in record.texts]
+    keyed = getattr(record.entity, record.identity) == patent_key(value)
+    return or_(keyed, *(_has(column, value) for column in named))
+
+
 def people_named(name: str) -> ColumnElement[bool]:
     """People whose name contains *name*, by the index of one- and two-character pieces."""
     pieces = [name[n : n + 2] for n in range(len(name) - 1)] or [name]
@@ -206,8 +221,12 @@ def _is_certificate(typed: str) -> bool:
 
 
 def _by_certificate(key: str) -> ColumnElement[bool]:
+    """Applications for the certificate or the patent of that number, each by its index."""
     papers = select(SkillCertificate.id).where(SkillCertificate.number_key == key)
-    return Application.certificate_id.in_(papers)
+    patents = select(Patent.id).where(Patent.number_key == patent_key(key))
+    certified = select(Application.id).where(Application.certificate_id.in_(papers))
+    patented = select(Application.id).where(Application.patent_id.in_(patents))
+    return Application.id.in_(certified.union_all(patented))
 
 
 _CONDITIONS: dict[str, Callable[[str], ColumnElement[bool]]] = {

@@ -400,7 +400,9 @@ class Bound(PolicyRow, Model):
     )
     at_most: Mapped[int | None] = mapped_column(BigId, info={"label": N_("At most")})
     at_least: Mapped[int | None] = mapped_column(BigId, info={"label": N_("At least")})
-    over: Mapped[str] = mapped_column(String(10), info={"label": N_("Beyond it"), "choices": BEYOND})
+    over: Mapped[str] = mapped_column(
+        String(10), info={"label": N_("Beyond it"), "choices": BEYOND}
+    )
     spill_to: Mapped[str | None] = mapped_column(String(40), info={"label": N_("Falls to")})
     when: Mapped[list[Any]] = mapped_column(JSON, default=list, info={"label": N_("When")})
 
@@ -427,9 +429,11 @@ class OrderKey(PolicyRow, Model):
 
 
 class Stage(PolicyRow, Model):
-    """A step of the route of the cases for which ``when`` holds. ``acts`` is the role that decides; ``words`` its status names
-    (``waiting``, ``passed``, ``failed``, ``returned``); ``returns_to`` the stage that a returned
-    case restarts at; ``due`` an anchor and an offset, ``{"after": "window.closes", "days": 14}``.
+    """A step of the route of the cases for which ``when`` holds.
+
+    ``acts`` is the role that decides; ``words`` its status names (``waiting``, ``passed``,
+    ``failed``, ``returned``); ``returns_to`` the stage that a returned case restarts at; ``due``
+    an anchor and an offset, ``{"after": "window.closes", "days": 14}``.
     """
 
     __tablename__ = "stage"

@@ -43,9 +43,7 @@ class Project(Versioned, Model):
     approved_on: Mapped[date | None] = mapped_column(
         Date, info={"label": N_("Approved by the enterprise on")}
     )
-    planned_finish: Mapped[date | None] = mapped_column(
-        Date, info={"label": N_("Planned finish")}
-    )
+    planned_finish: Mapped[date | None] = mapped_column(Date, info={"label": N_("Planned finish")})
     accepted_on: Mapped[date | None] = mapped_column(Date, info={"label": N_("Accepted on")})
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime, info={"label": N_("Updated")})
 

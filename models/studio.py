@@ -34,9 +34,7 @@ class Studio(Versioned, Model):
     category: Mapped[str | None] = mapped_column(
         String(40), info={"label": N_("Category of the studio")}
     )
-    level: Mapped[str | None] = mapped_column(
-        String(40), info={"label": N_("Level of the studio")}
-    )
+    level: Mapped[str | None] = mapped_column(String(40), info={"label": N_("Level of the studio")})
     speciality: Mapped[str | None] = mapped_column(String(120), info={"label": N_("Speciality")})
     founded_on: Mapped[date | None] = mapped_column(Date, info={"label": N_("Founded on")})
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime, info={"label": N_("Updated")})

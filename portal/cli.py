@@ -15,13 +15,15 @@ import click
 from flask import Flask, current_app
 from flask.cli import with_appcontext
 from flask_babel import force_locale
+from sqlalchemy.exc import OperationalError, ProgrammingError
 
 import portal.commands
-from models.base import Refusal, begin_writing
+from models.base import N_, Refusal, begin_writing
 from portal.clock import Clock
 from portal.web.errors import words_of
 
 P = ParamSpec("P")
+_NO_TABLE = re.compile(r"no such table|no such column|relation .* does not exist")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 
@@ -30,6 +32,12 @@ def register(app: Flask) -> None:
     for module in iter_modules(portal.commands.__path__, "portal.commands."):
         for command in importlib.import_module(module.name).commands:
             app.cli.add_command(command)
+
+
+class NotMigrated(Refusal):
+    """The database has not got its tables yet."""
+
+    message = N_("The database is not ready. Run “flask db upgrade” first.")
 
 
 def clock() -> Clock:
@@ -56,6 +64,10 @@ def verb(function: Callable[P, dict[str, Any]]) -> Callable[..., None]:
                 result = function(*args, **kwargs)
             except Refusal as refusal:
                 _refuse(refusal, as_json)
+            except (OperationalError, ProgrammingError) as error:
+                if not _NO_TABLE.search(str(error.orig)):
+                    raise
+                _refuse(NotMigrated(), as_json)
         click.echo(json.dumps(result, ensure_ascii=False) if as_json else _plain(result))
         if result.get("ok") is False:
             sys.exit(1)

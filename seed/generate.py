@@ -86,11 +86,10 @@ def _case(
     made_from: Ground, row_id: int, serial: int, random: Random, now: datetime
 ) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
     unit_id, district_id = random.choice(made_from.units)
-    return (
-        _applicant(row_id, serial, unit_id, random, now),
-        _certificate(made_from, row_id, serial, unit_id, random, now),
-        _application(made_from, row_id, serial, unit_id, district_id, random, now),
-    )
+    paper = _certificate(made_from, row_id, serial, unit_id, random, now)
+    case = _application(made_from, row_id, serial, unit_id, district_id, random, now)
+    case["claim_key"] = paper["number_key"]
+    return _applicant(row_id, serial, unit_id, random, now), paper, case
 
 
 def _applicant(

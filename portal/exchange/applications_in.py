@@ -127,11 +127,12 @@ def _columns(sheet: Sheet, revision: Revision) -> dict[str, str]:
     for place, name in enumerate(names):
         if name in names[:place]:
             raise RepeatedHeading(column=name)
-    fields = {tidy(row.label): row for row in revision.fields if row.purpose != "survey"}
+    asked = [row for row in revision.fields if row.purpose != "survey" and not row.stage]
+    fields = {tidy(row.label): row for row in asked}
     missing = [
         row.label
         for name, row in fields.items()
-        if name not in names and (row.critical or row.key == "payee.card")
+        if name not in names and ((row.critical and not row.when) or row.key == "payee.card")
     ]
     if missing:
         raise MissingHeadings(columns="、".join(missing))
@@ -169,5 +170,6 @@ def _refuse_contradictions(
             reading.refused.append(RefusedRow(number, problems, cells[number]))
         else:
             kept.append((number, values))
-            people.setdefault(key, said_by(values, f"#{number}"))
+            if key:
+                people.setdefault(key, said_by(values, f"#{number}"))
     reading.accepted = kept

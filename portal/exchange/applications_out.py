@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from operator import attrgetter
 from pathlib import Path
 from typing import IO, Any
@@ -11,9 +12,8 @@ from sqlalchemy import ColumnElement, Select, select
 from sqlalchemy.orm import Session
 
 from models.applicant import SEXES, Applicant
-from models.application import VERDICTS, Application
-from models.base import N_, Refusal
-from models.certificate import SkillCertificate
+from models.application import VERDICTS, Application, ListRow
+from models.base import N_, Refusal, in_parts
 from models.organization import Organization
 from models.programme import FormField, Programme
 from portal.access import audit
@@ -22,8 +22,12 @@ from portal.access.permissions import require
 from portal.access.scope import visible
 from portal.clock import Clock
 from portal.evidence.identifiers import mask_card, mask_id, mask_phone
-from portal.exchange.case_rows import District, joined
+from portal.exchange.case_rows import joined
 from portal.exchange.sheet_writer import SheetColumn, write_sheet
+from portal.policy.facts import District
+from portal.policy.pack_rows import to_yuan
+from portal.policy.subjects import RECORDS
+from portal.review.answers import table_text
 from portal.review.route import StageBook
 
 Told = Callable[[str, dict[str, Any]], str]
@@ -74,14 +78,16 @@ def write_applications(
     """The sheet alone, without its audit entry: the cases of each of *parts* in turn."""
     require(actor, "application:export")
     book = StageBook(session)
-    cells = _cells(_fields(session, parts, actor), book, told, in_full)
+    fields = _fields(session, parts, actor)
+    tables = Tables(session, fields)
+    cells = _cells(fields, tables, book, told, in_full)
     columns = [column for column, _cell in cells]
     makers = [cell for _column, cell in cells]
     fen = 0
 
     def rows() -> Iterator[list[Any]]:
         nonlocal fen
-        for row in _stream(session, actor, parts, progress):
+        for row in tables.loaded(_stream(session, actor, parts, progress)):
             fen += row.amount_fen
             yield [make(row) for make in makers]
 
@@ -118,6 +124,7 @@ def _stream(
 def _statement() -> Select[Any]:
     return joined(
         select(
+            Application.id,
             Application.number,
             Programme.title.label("programme"),
             Application.state,
@@ -141,13 +148,7 @@ def _statement() -> Select[Any]:
             Applicant.row_key.label("person_key"),
             Organization.name.label("unit"),
             District.name.label("district"),
-            SkillCertificate.number.label("certificate"),
-            SkillCertificate.occupation,
-            SkillCertificate.level,
-            SkillCertificate.issuer,
-            SkillCertificate.issued_on,
-            SkillCertificate.previous_level,
-            SkillCertificate.previous_issued_on,
+            *_RECORDED.values(),
         )
     ).join(Programme, Programme.id == Application.programme_id)
 
@@ -174,11 +175,46 @@ def _fields(
     return list(newest.values())
 
 
+class Tables:
+    """The tables of the form, read for some thousand cases at a time."""
+
+    def __init__(self, session: Session, fields: Sequence[FormField]) -> None:
+        self.session = session
+        self.fields = {row.key: row for row in fields if row.kind == "table"}
+        self._rows: dict[tuple[int, str], list[dict[str, Any]]] = {}
+
+    def loaded(self, rows: Iterator[Any]) -> Iterator[Any]:
+        """*rows*, each with its tables at hand; none are read where the form has none."""
+        if not self.fields:
+            yield from rows
+            return
+        while part := list(islice(rows, PART)):
+            self._load([row.id for row in part])
+            yield from part
+
+    def cell(self, key: str) -> Cell:
+        """The table field *key* of a row as text."""
+        field = self.fields[key]
+        return lambda row: table_text(field, self._rows.get((row.id, key), []))
+
+    def _load(self, ids: list[int]) -> None:
+        self._rows = {}
+        for part in in_parts(ids):
+            found = select(ListRow).where(ListRow.application_id.in_(part))
+            for row in self.session.scalars(found.order_by(ListRow.position)):
+                self._rows.setdefault((row.application_id, row.field), []).append(row.cells)
+
+
 def _cells(
-    fields: Sequence[FormField], book: StageBook, told: Told, in_full: bool
+    fields: Sequence[FormField], tables: Tables, book: StageBook, told: Told, in_full: bool
 ) -> list[tuple[SheetColumn, Cell]]:
     paper = [
-        (SheetColumn(row.label, 16), _worded(row, _reader(row.key, in_full), told))
+        (
+            SheetColumn(row.label, 16),
+            tables.cell(row.key)
+            if row.kind == "table"
+            else _worded(row, _reader(row.key, in_full), told),
+        )
         for row in fields
     ]
     if any(row.key == "application.received_on" for row in fields):
@@ -232,10 +268,15 @@ def _reader(key: str, in_full: bool) -> Cell:
         return _identifier(key, in_full)
     if key in _COLUMNS:
         return _COLUMNS[key]
-    if key.startswith("field."):
-        own = key.removeprefix("field.")
-        return lambda row: row.fields.get(own)
-    return lambda row: row.details.get(key)
+    if key in _RECORDED:
+        read = attrgetter(_RECORDED[key].key)
+        return (lambda row: _yuan(read(row))) if key in _IN_FEN else read
+    own = key.removeprefix("field.")
+    return lambda row: row.fields.get(own, row.details.get(key))
+
+
+def _yuan(fen: int | None) -> float | None:
+    return None if fen is None else to_yuan(fen)
 
 
 def _identifier(key: str, in_full: bool) -> Cell:
@@ -264,12 +305,17 @@ _COLUMNS: dict[str, Cell] = {
     "applicant.name": attrgetter("name"),
     "applicant.sex": attrgetter("sex"),
     "applicant.union_member": attrgetter("is_union_member"),
-    "certificate.occupation": attrgetter("occupation"),
-    "certificate.level": attrgetter("level"),
-    "certificate.issuer": attrgetter("issuer"),
-    "certificate.issued_on": attrgetter("issued_on"),
-    "certificate.number": attrgetter("certificate"),
-    "certificate.previous_level": attrgetter("previous_level"),
-    "certificate.previous_issued_on": attrgetter("previous_issued_on"),
     "payee.bank": attrgetter("bank_name"),
 }
+_RECORDED: dict[str, Any] = {
+    f"{record.prefix}.{name}": getattr(record.entity, attribute).label(f"{record.prefix}_{name}")
+    for record in RECORDS
+    for name, attribute in record.columns.items()
+}
+"""What the records of a case hold, by form key."""
+_IN_FEN = frozenset(
+    f"{record.prefix}.{name}"
+    for record in RECORDS
+    for name, attribute in record.columns.items()
+    if attribute.endswith("_fen")
+)

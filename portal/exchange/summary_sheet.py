@@ -11,14 +11,14 @@ from sqlalchemy.orm import Session
 from models.applicant import Applicant
 from models.application import APPROVED, PAID, WAITING, Application
 from models.base import N_
-from models.certificate import SkillCertificate
 from models.organization import Organization
 from models.programme import Programme, Window
 from portal.access.actor import Actor
 from portal.access.permissions import require
 from portal.access.scope import visible
-from portal.exchange.case_rows import District, joined
+from portal.exchange.case_rows import NAME, NUMBER, joined
 from portal.exchange.sheet_writer import SheetColumn, write_sheet
+from portal.policy.facts import District
 from portal.review.route import StageBook
 
 Told = Callable[[str, dict[str, Any]], str]
@@ -31,9 +31,9 @@ _COLUMNS = (
     (N_("Unit"), 30),
     (N_("Application number"), 16),
     (N_("Name"), 10),
-    (N_("Occupation"), 18),
+    (N_("Applied for"), 18),
     (N_("Award tier"), 12),
-    (N_("Certificate number"), 26),
+    (N_("Number of the certificate or patent"), 26),
     (N_("Status"), 14),
     (N_("Amount (yuan)"), 14),
 )
@@ -67,8 +67,8 @@ def _cases(
                 Organization.name.label("unit"),
                 Application.number,
                 Applicant.name,
-                SkillCertificate.occupation,
-                SkillCertificate.number.label("certificate"),
+                NAME.label("subject_name"),
+                NUMBER.label("subject_number"),
                 Application.revision_id,
                 Application.state,
                 Application.stage_key,
@@ -89,9 +89,9 @@ def _cases(
             row.unit,
             row.number,
             row.name,
-            row.occupation,
+            row.subject_name,
             book.tier_title(row.revision_id, row.tier_key),
-            row.certificate,
+            row.subject_number,
             book.label(row.revision_id, row.state, row.stage_key),
             row.amount_fen,
         ]

@@ -37,6 +37,7 @@ _HOW = {
     "id_number": N_("18 characters, as text"),
     "phone": N_("11 digits, as text"),
     "card": N_("16 to 19 digits, as text"),
+    "table": N_("A row a line, cells apart by | : %(columns)s"),
 }
 
 
@@ -46,7 +47,7 @@ def write_template(session: Session, revision: Revision, target: IO[bytes], told
     It has no example row, which somebody would send in. Headings that must be filled have
     another colour; the second sheet says how; the third, hidden one holds the drop-downs.
     """
-    fields = [row for row in revision.fields if row.in_sheet]
+    fields = [row for row in revision.fields if row.in_sheet and not row.stage]
     choices = [_choices(session, row, told) for row in fields]
     with new_book(target) as book:
         _write_form(book, revision.programme.title, fields, choices)
@@ -86,7 +87,8 @@ def _write_hints(book: Workbook, fields: Sequence[FormField], told: Told) -> Non
     write_heading(sheet, headings, heading_format(book))
     required = told(N_("Required"), {})
     for number, row in enumerate(fields, 1):
-        words = [told(_HOW[row.kind], {}) if row.kind in _HOW else "", row.hint]
+        columns = {"columns": " | ".join(column["label"] for column in row.columns)}
+        words = [told(_HOW[row.kind], columns) if row.kind in _HOW else "", row.hint]
         how = "；".join(word for word in words if word)
         for place, text in enumerate((row.label, required if row.critical else "", how)):
             sheet.write_string(number, place, clean(text))

@@ -1,13 +1,13 @@
 """A revision becomes one SELECT: per application its tier, its amount, and what it misses.
 
 Layers, each a materialised CTE so that no expression is worked out twice: ``looked`` (facts →
-one code per condition, the tier), ``weighed`` (the worst code so far), one layer per bound
-(window functions over the survivors), then the verdict.
+one code per condition, the tier), then per bound the worst code so far and the bound's own
+(``portal.policy.bounds``), then the verdict.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,46 +17,41 @@ from sqlalchemy import (
     Select,
     and_,
     case,
-    exists,
-    false,
     func,
     literal,
     literal_column,
     or_,
     select,
     true,
-    union,
 )
 
-from models.application import (
-    APPROVED,
-    ELIGIBLE,
-    HELD,
-    INELIGIBLE,
-    PAID,
-    RETURNED,
-    WAITING,
-    Application,
+from models.application import ELIGIBLE, HELD, INELIGIBLE, Application
+from models.programme import ASK, REFUSE, WAIT, AttachmentRule, Condition, OrderKey, Revision
+from portal.policy.bounds import JUDGED, PLACED, bound_columns, bound_needs, bounded, sharing
+from portal.policy.codes import (
+    ASKED,
+    FINE,
+    HOLDS,
+    MISSED,
+    NO_TIER,
+    OVERRIDDEN,
+    REFUSED,
+    UNKNOWN,
+    code_column,
+    materialized,
+    passed_by_person,
 )
-from models.decision import Override
-from models.programme import ASK, REFUSE, AwardTier, Bound, Condition, Revision
 from portal.policy.facts import Fact, fact, source
-from portal.policy.terms import facts_in, group_sql, guard_sql, terms_in
+from portal.policy.terms import facts_in, group_sql, guard_sql, named_in, terms_in
+from portal.policy.tiers import tier_columns
 
 Sql = ColumnElement[Any]
-HOLDS, MISSED, UNKNOWN, OVERRIDDEN = 0, 1, 2, 3
-"""Codes of a condition: it holds or does not apply; missed; not stated; passed by a person."""
-NO_TIER = "tier"
-"""The pseudo condition that is missed when no tier matches."""
-_FINE, _ASKED, _REFUSED = 0, 1, 2
-_PLACED = (APPROVED, PAID)
-_JUDGED = (WAITING, RETURNED, APPROVED, PAID)
 
 
 @dataclass(frozen=True)
 class Policy:
     """A compiled revision. ``statement`` gives ``id, tier_key, verdict, amount_fen, missed,
-    asked`` and a code column ``c_<key>`` per condition and bound."""
+    asked`` and a code column ``c_<key>`` per condition, attachment rule and bound."""
 
     revision: Revision
     statement: Select[Any]
@@ -75,35 +70,53 @@ def compile_policy(
     """
     looked = _looked(revision, only)
     layer, worst = looked, _worst(looked, revision)
-    for number, bound in enumerate(revision.bounds):
-        layer, worst = _bounded(layer, worst, bound, number, revision, rivals)
+    for number in range(len(revision.bounds)):
+        layer, worst = bounded(layer, worst, number, revision, rivals)
     return Policy(revision, _verdict(layer, worst, revision, only))
 
 
-def code_column(key: str) -> str:
-    """The name of the code column of a condition or bound."""
-    return f"c_{key.replace('-', '_')}"
+def rules_of(revision: Revision) -> list[Condition]:
+    """The conditions of *revision*, and its attachment rules as conditions, in their order."""
+    return [*revision.conditions, *(_as_condition(row) for row in revision.attachments)]
+
+
+def _as_condition(row: AttachmentRule) -> Condition:
+    """Enough files answer the rule; papers are looked at by people."""
+    enough = ["attachment." + row.key, "at least", row.at_least]
+    return Condition(
+        key=row.key,
+        clause=row.clause,
+        says=row.title,
+        when=row.when,
+        require={"all": [enough]},
+        otherwise=row.otherwise,
+        asks=None,
+        reading="",
+        moments=[],
+        revision_id=row.revision_id,
+    )
 
 
 def _looked(revision: Revision, only: Select[Any] | None) -> CTE:
     columns: list[Any] = [
         Application.id.label("id"),
         Application.sequence.label("sequence"),
-        Application.state.in_(_PLACED).label("placed"),
+        Application.state.in_(PLACED).label("placed"),
         _wanted(only).label("wanted"),
-        *(_condition_code(row, revision) for row in revision.conditions),
-        *_tier_columns(revision),
-        *_bound_keys(revision),
+        *(_condition_code(row, revision) for row in rules_of(revision)),
+        *tier_columns(revision),
+        _doubt_passed(revision).label("tier_passed"),
+        *bound_columns(revision),
         *_order_columns(revision),
     ]
     chosen = (
         select(*columns)
         .select_from(source(_needs(revision)))
-        .where(Application.revision_id == revision.id, Application.state.in_(_JUDGED))
+        .where(Application.revision_id == revision.id, Application.state.in_(JUDGED))
     )
     if only is not None:
-        chosen = chosen.where(Application.id.in_(_widened(revision, only)))
-    return _materialized(chosen, "looked")
+        chosen = chosen.where(Application.id.in_(sharing(revision, only)))
+    return materialized(chosen, "looked")
 
 
 def _wanted(only: Select[Any] | None) -> Sql:
@@ -113,11 +126,6 @@ def _wanted(only: Select[Any] | None) -> Sql:
     of rows that its own transaction wrote, would loop over all pairs.
     """
     return true() if only is None else Application.id.in_(only)
-
-
-def _materialized(statement: Select[Any], name: str) -> CTE:
-    made: CTE = statement.cte(name).prefix_with("MATERIALIZED")
-    return made
 
 
 def _condition_code(row: Condition, revision: Revision) -> Sql:
@@ -137,93 +145,47 @@ def _condition_code(row: Condition, revision: Revision) -> Sql:
 
 def _asked_code(row: Condition, code: int) -> Sql:
     """*code*, or OVERRIDDEN where a person passed the condition and the case is unchanged since."""
-    passed = exists().where(
-        Override.application_id == Application.id,
-        Override.condition_key == row.key,
-        Override.revision_id == row.revision_id,
-        Override.voided_at.is_(None),
-    )
-    return case((passed, OVERRIDDEN), else_=code)
+    return case((passed_by_person(row.key, row.revision_id), OVERRIDDEN), else_=code)
 
 
-def _tier_columns(revision: Revision) -> list[Sql]:
-    tiers = _in_choice_order(revision)
-    matches = [(guard_sql(row.when, revision), row) for row in tiers]
-    matches = matches or [(false(), AwardTier(key="", amount_fen=None))]
-    doubts = [step for part, _ in matches for step in ((part, 0), (part.is_(None), 1))]
-    return [
-        case(*((part, row.key) for part, row in matches), else_=None).label("tier_key"),
-        case(*((part, row.amount_fen) for part, row in matches), else_=None).label("tier_fen"),
-        case(*doubts, else_=0).label("tier_doubt"),
-    ]
-
-
-def _in_choice_order(revision: Revision) -> list[AwardTier]:
-    tiers = list(revision.tiers)
-    if revision.choose == "highest":
-        tiers.sort(key=lambda row: -(row.amount_fen or 0))
-    return tiers
-
-
-def _bound_keys(revision: Revision) -> list[Sql]:
-    columns: list[Sql] = []
-    for number, bound in enumerate(revision.bounds):
-        columns += [
-            part.label(f"k_{number}_{place}") for place, part in enumerate(_keys(bound, revision))
-        ]
-        columns.append(guard_sql(bound.when, revision).label(f"w_{number}"))
-    return columns
+def _doubt_passed(revision: Revision) -> Sql:
+    return passed_by_person(NO_TIER, revision.id)
 
 
 def _order_columns(revision: Revision) -> list[Sql]:
-    return [
-        _fact(row.fact, revision).build(revision).label(f"o_{place}")
-        for place, row in enumerate(revision.orders)
-    ]
+    return [_order(row, revision).label(f"o_{place}") for place, row in enumerate(revision.orders)]
 
 
-def _keys(bound: Bound, revision: Revision) -> list[Sql]:
-    return [_fact(key, revision).build(revision) for key in bound.per] + _span(bound)
+def _order(row: OrderKey, revision: Revision) -> Sql:
+    """The fact that a case is ordered by; a preference puts those first for whom it holds."""
+    if row.fact:
+        return _fact(row.fact, revision).build(revision)
+    return case((guard_sql(row.when, revision), 0), else_=1)
 
 
-def _span(bound: Bound) -> list[Sql]:
-    return [Application.window_id.expression] if bound.within == "window" else []
-
-
-def _needs(revision: Revision) -> frozenset[type]:
-    needed: set[type] = set()
-    for row in revision.conditions:
-        for term in [*row.when, *terms_in(row.require)]:
-            needed |= _tables(term, revision)
-    for guard in [row.when for row in revision.tiers] + [row.when for row in revision.bounds]:
-        for term in guard:
-            needed |= _tables(term, revision)
-    for bound in revision.bounds:
-        for key in bound.per:
-            needed |= _fact(key, revision).needs
+def _needs(revision: Revision) -> frozenset[Any]:
+    needed: set[Any] = set(bound_needs(revision))
+    for term in _all_terms(revision):
+        for named in facts_in(term, revision):
+            needed |= named.needs
+    for row in revision.tiers:
+        for key in named_in([*(row.rule or {}).values()]):
+            found = fact(key, revision)
+            needed |= found.needs if found else frozenset()
     for order in revision.orders:
-        needed |= _fact(order.fact, revision).needs
+        needed |= _fact(order.fact, revision).needs if order.fact else frozenset()
     return frozenset(needed)
 
 
-def _tables(term: list[Any], revision: Revision) -> frozenset[type]:
-    return frozenset().union(*(named.needs for named in facts_in(term, revision)))
-
-
-def _widened(revision: Revision, only: Select[Any]) -> Any:
-    """The ids in *only* and of every case of the revision that shares a bound's keys with them."""
-    parts = [only]
+def _all_terms(revision: Revision) -> Iterator[list[Any]]:
+    for row in rules_of(revision):
+        yield from [*row.when, *terms_in(row.require)]
+    for tier in revision.tiers:
+        yield from [*tier.when, *(tier.uplift or {}).get("when", [])]
     for bound in revision.bounds:
-        facts = [_fact(key, revision) for key in bound.per]
-        joined = source(frozenset().union(*(item.needs for item in facts)))
-        first = facts[0].build(revision)
-        shared = select(first).select_from(joined).where(Application.id.in_(only))
-        parts.append(
-            select(Application.id)
-            .select_from(joined)
-            .where(Application.revision_id == revision.id, first.in_(shared))
-        )
-    return only if len(parts) == 1 else union(*parts)
+        yield from bound.when
+    for order in revision.orders:
+        yield from order.when
 
 
 def _fact(key: str, revision: Revision) -> Fact:
@@ -235,104 +197,35 @@ def _fact(key: str, revision: Revision) -> Fact:
 
 def _worst(layer: CTE, revision: Revision) -> Sql:
     """What the conditions and the tier make of a case, before any bound."""
-    refused: list[Sql] = [layer.c.tier_key.is_(None) & (layer.c.tier_doubt == 0)]
-    asked: list[Sql] = [layer.c.tier_doubt == 1]
-    for row in revision.conditions:
+    refused: list[Sql] = [_no_tier(layer)]
+    asked: list[Sql] = [_in_doubt(layer)]
+    for row in rules_of(revision):
         code = layer.c[code_column(row.key)]
         if row.otherwise == REFUSE:
             refused.append(code == MISSED)
             asked.append(code == UNKNOWN)
         elif row.otherwise == ASK:
             asked.append(code.in_((MISSED, UNKNOWN)))
-    return case((or_(*refused), _REFUSED), (or_(*asked), _ASKED), else_=_FINE)
+    return case((or_(*refused), REFUSED), (or_(*asked), ASKED), else_=FINE)
 
 
-def _bounded(
-    layer: CTE, worst: Sql, bound: Bound, number: int, revision: Revision, rivals: Sequence[int]
-) -> tuple[CTE, Sql]:
-    """Add one bound: places go to awarded cases, then to survivors in their order."""
-    kept = select(*_carried(layer), worst.label("worst")).cte(f"before_{number}")
-    keys = [kept.c[f"k_{number}_{place}"] for place in range(len(bound.per) + len(_span(bound)))]
-    counted = kept.c[f"w_{number}"] & and_(*(key.is_not(None) for key in keys))
-    sure, maybe = _claims(kept, bound, counted)
-    ahead: dict[str, Any] = {
-        "partition_by": keys,
-        "order_by": [kept.c.placed.desc(), *_order(kept, revision), kept.c.sequence, kept.c.id],
-        "rows": (None, -1),
-    }
-    taken = func.coalesce(func.sum(case((sure, 1), else_=0)).over(**ahead), 0)
-    reserved = func.coalesce(func.sum(case((maybe, 1), else_=0)).over(**ahead), 0)
-    joined, outside = _outside(kept, keys, bound, number, revision, rivals)
-    code = case(
-        (or_(kept.c.placed, ~counted), HOLDS),
-        (outside + taken >= bound.at_most, MISSED),
-        (outside + taken + reserved >= bound.at_most, UNKNOWN),
-        else_=HOLDS,
-    )
-    columns = [*_carried(kept), kept.c.worst, code.label(code_column(bound.key))]
-    added = _materialized(select(*columns).select_from(joined), f"bound_{number}")
-    return added, _worse(added, bound)
+def _no_tier(layer: CTE) -> Sql:
+    return and_(layer.c.tier_key.is_(None), layer.c.tier_doubt == 0)
 
 
-def _carried(layer: CTE) -> list[Any]:
-    return [column for column in layer.c if column.key != "worst"]
-
-
-def _claims(kept: CTE, bound: Bound, counted: Sql) -> tuple[Sql, Sql]:
-    """Who surely takes a place, and who might once a person has decided."""
-    if bound.counts == "submitted":
-        return counted, literal(False)
-    sure = counted & (kept.c.placed | (kept.c.worst == _FINE))
-    return sure, counted & ~kept.c.placed & (kept.c.worst == _ASKED)
-
-
-def _order(kept: CTE, revision: Revision) -> list[Any]:
-    columns = [(kept.c[f"o_{place}"], row) for place, row in enumerate(revision.orders)]
-    return [column.desc() if row.descending else column for column, row in columns]
-
-
-def _outside(
-    kept: CTE,
-    keys: list[Any],
-    bound: Bound,
-    number: int,
-    revision: Revision,
-    rivals: Sequence[int],
-) -> tuple[Any, Sql]:
-    """Places already held in other revisions that the bound's span reaches."""
-    if not rivals or bound.within == "window":
-        return kept, literal(0)
-    states = _PLACED if bound.counts == "awarded" else _JUDGED
-    own = _keys(bound, revision)
-    reached: list[Sql] = [Application.revision_id.in_(rivals), Application.state.in_(states)]
-    if bound.within == "programme":
-        reached.append(Application.programme_id == revision.programme_id)
-    needs = frozenset().union(*(_fact(key, revision).needs for key in bound.per))
-    held = (
-        select(*(key.label(f"r_{place}") for place, key in enumerate(own)), func.count().label("n"))
-        .select_from(source(needs))
-        .where(*reached)
-        .group_by(*own)
-        .cte(f"rivals_{number}")
-    )
-    same = and_(*(key == held.c[f"r_{place}"] for place, key in enumerate(keys)))
-    return kept.outerjoin(held, same), func.coalesce(held.c.n, 0)
-
-
-def _worse(layer: CTE, bound: Bound) -> Sql:
-    code = layer.c[code_column(bound.key)]
-    over = {REFUSE: _REFUSED, ASK: _ASKED}.get(bound.over, _FINE)
-    doubt = min(over, _ASKED)
-    reached = case((code == MISSED, over), (code == UNKNOWN, doubt), else_=_FINE)
-    return case((layer.c.worst >= reached, layer.c.worst), else_=reached)
+def _in_doubt(layer: CTE) -> Sql:
+    """In doubt, and no person has settled it; only an amount that is known can be settled."""
+    settled = and_(layer.c.tier_passed, layer.c.tier_fen.is_not(None))
+    return and_(layer.c.tier_doubt == 1, ~settled)
 
 
 def _verdict(layer: CTE, worst: Sql, revision: Revision, only: Select[Any] | None) -> Select[Any]:
-    final = select(*_carried(layer), worst.label("worst")).cte("weighed")
+    carried = [column for column in layer.c if column.key != "worst"]
+    final = select(*carried, worst.label("worst")).cte("weighed")
     verdict = case(
-        (final.c.worst == _REFUSED, INELIGIBLE), (final.c.worst == _ASKED, HELD), else_=ELIGIBLE
+        (final.c.worst == REFUSED, INELIGIBLE), (final.c.worst == ASKED, HELD), else_=ELIGIBLE
     )
-    amount = case((final.c.worst == _REFUSED, 0), else_=func.coalesce(final.c.tier_fen, 0))
+    amount = case((final.c.worst == REFUSED, 0), else_=func.coalesce(final.c.tier_fen, 0))
     statement = select(
         final.c.id,
         final.c.tier_key,
@@ -346,16 +239,16 @@ def _verdict(layer: CTE, worst: Sql, revision: Revision, only: Select[Any] | Non
 
 
 def _coded(revision: Revision) -> list[str]:
-    return [row.key for row in revision.conditions] + [row.key for row in revision.bounds]
+    return [row.key for row in rules_of(revision)] + [row.key for row in revision.bounds]
 
 
 def _refusals(final: CTE, revision: Revision) -> list[tuple[str, Sql]]:
     rows: list[tuple[str, Sql]] = [
         (row.key, final.c[code_column(row.key)] == MISSED)
-        for row in revision.conditions
+        for row in rules_of(revision)
         if row.otherwise == REFUSE
     ]
-    rows.append((NO_TIER, final.c.tier_key.is_(None) & (final.c.tier_doubt == 0)))
+    rows.append((NO_TIER, _no_tier(final)))
     rows += [
         (row.key, final.c[code_column(row.key)] == MISSED)
         for row in revision.bounds
@@ -365,8 +258,8 @@ def _refusals(final: CTE, revision: Revision) -> list[tuple[str, Sql]]:
 
 
 def _questions(final: CTE, revision: Revision) -> list[tuple[str, Sql]]:
-    rows: list[tuple[str, Sql]] = [(NO_TIER, final.c.tier_doubt == 1)]
-    for row in revision.conditions:
+    rows: list[tuple[str, Sql]] = [(NO_TIER, _in_doubt(final))]
+    for row in rules_of(revision):
         code = final.c[code_column(row.key)]
         if row.otherwise == ASK:
             rows.append((row.key, code.in_((MISSED, UNKNOWN))))
@@ -374,9 +267,8 @@ def _questions(final: CTE, revision: Revision) -> list[tuple[str, Sql]]:
             rows.append((row.key, code == UNKNOWN))
     for bound in revision.bounds:
         code = final.c[code_column(bound.key)]
-        rows.append(
-            (bound.key, code.in_((MISSED, UNKNOWN)) if bound.over == ASK else code == UNKNOWN)
-        )
+        open_ = code.in_((MISSED, UNKNOWN)) if bound.over in (ASK, WAIT) else code == UNKNOWN
+        rows.append((bound.key, open_))
     return rows
 
 

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from models.application import Application
 from models.decision import Override
 from models.programme import NOTE, REFUSE, AwardTier, Bound, Condition, Revision
-from portal.policy.compile import (
+from portal.policy.codes import (
     HOLDS,
     MISSED,
     NO_TIER,
@@ -21,6 +21,7 @@ from portal.policy.compile import (
     UNKNOWN,
     code_column,
 )
+from portal.policy.compile import rules_of
 from portal.policy.facts import MONEY, Fact, source
 from portal.policy.judge import policy_for
 from portal.policy.terms import facts_in, terms_in
@@ -89,7 +90,7 @@ def _findings(
     session: Session, application: Application, revision: Revision, row: dict[str, Any]
 ) -> Iterator[Finding]:
     passed = _overrides(session, application)
-    for condition in revision.conditions:
+    for condition in rules_of(revision):
         used = _condition_facts(condition, revision)
         yield Finding(
             condition.key,

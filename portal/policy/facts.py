@@ -1,6 +1,9 @@
 """Facts: named, typed, labelled SQL expressions over one application, each defined once.
 
-A programme's own form fields are facts too, as ``field.<key>``; survey answers never are.
+A programme's own form fields are facts too, as ``field.<key>``, and what the form says of the
+person and the unit; survey answers never are. ``list.<key>`` are the programme's derived facts,
+``attachment.<key>`` counts files. A term may also name ``<code fact>@<catalogue>``, its rank
+there, and ``<text fact>.length``.
 """
 
 from __future__ import annotations
@@ -9,18 +12,36 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, Date, FromClause, case, cast, func, null
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    ColumnElement,
+    Date,
+    FromClause,
+    case,
+    cast,
+    func,
+    null,
+    or_,
+    select,
+)
+from sqlalchemy.orm import aliased
 
 from models.applicant import Applicant
-from models.application import Application
+from models.application import Application, Attachment
 from models.base import N_
-from models.certificate import SkillCertificate
+from models.catalogue import Catalogue, CatalogueEntry
 from models.organization import Organization
-from models.programme import FormField, Revision
+from models.programme import AttachmentRule, DerivedFact, FormField, Revision
+from portal.policy.sql_days import day_of_text
+from portal.policy.subjects import RECORDS, Record, link_of
 
 TEXT, CODE, DATE, NUMBER, MONEY, YES_NO = "text", "code", "date", "number", "money", "yes_no"
 KINDS = (TEXT, CODE, DATE, NUMBER, MONEY, YES_NO)
 Build = Callable[[Revision], ColumnElement[Any]]
+
+District = aliased(Organization)
+"""The district of a case, beside ``Organization``, its unit."""
 
 
 @dataclass(frozen=True)
@@ -32,43 +53,79 @@ class Fact:
     label: str
     kind: str
     build: Build
-    needs: frozenset[type] = field(default_factory=frozenset)
+    needs: frozenset[Any] = field(default_factory=frozenset)
     is_key: bool = False
 
 
 def fact(key: str, revision: Revision) -> Fact | None:
-    """The fact called *key* in *revision*, a form field's included; ``None`` when there is none."""
+    """The fact called *key* in *revision*, derived ones included; ``None`` when there is none."""
     if key in FACTS:
         return FACTS[key]
-    return _field_facts(revision).get(key)
+    return _own(revision).get(key) or _rank(key, revision) or _length(key, revision)
 
 
 def facts_of(revision: Revision) -> dict[str, Fact]:
     """Every fact that the rules of *revision* may name, in the order shown to staff."""
-    return FACTS | _field_facts(revision)
+    return FACTS | _own(revision)
 
 
-def source(needs: frozenset[type]) -> FromClause:
+def source(needs: frozenset[Any]) -> FromClause:
     """``application`` joined with the tables in *needs*."""
     joined: Any = Application.__table__
     for entity, column in _JOINS.items():
         if entity in needs:
-            table: Any = entity.__table__  # type: ignore[attr-defined]
-            joined = joined.outerjoin(table, table.c.id == column)
+            joined = joined.outerjoin(entity, entity.id == column)
     return joined  # type: ignore[no-any-return]
 
 
-_JOINS: dict[type, Any] = {
+def form_value(row: FormField, value: Any) -> tuple[str, ColumnElement[Any]]:
+    """The kind of fact that a field is and the SQL that reads it from the JSON element *value*."""
+    kind = _FIELD_KINDS.get(row.kind, TEXT)
+    if kind == NUMBER:
+        return kind, value.as_float()
+    if kind == MONEY:  # answered in yuan, compared in fen
+        return kind, cast(func.round(value.as_float() * 100), BigInteger)
+    if kind == YES_NO:
+        return kind, value.as_boolean()
+    if kind == DATE:
+        return kind, day_of_text(value.as_string())
+    return kind, value.as_string()
+
+
+def entry_of(table: str, expression: ColumnElement[Any], column: Any) -> ColumnElement[Any]:
+    """*column* of the entry of the catalogue *table* whose code or title *expression* is."""
+    return (
+        select(column)
+        .join(Catalogue, Catalogue.id == CatalogueEntry.catalogue_id)
+        .where(
+            Catalogue.key == table,
+            CatalogueEntry.retired_on.is_(None),
+            or_(CatalogueEntry.code == expression, CatalogueEntry.title == expression),
+        )
+        .limit(1)
+        .scalar_subquery()
+    )
+
+
+_JOINS: dict[Any, Any] = {
     Applicant: Application.applicant_id,
-    SkillCertificate: Application.certificate_id,
     Organization: Application.organization_id,
+    District: Application.district_id,
+    **{record.entity: link_of(record) for record in RECORDS},
 }
+_FIELD_KINDS = {"number": NUMBER, "money": MONEY, "yes_no": YES_NO, "date": DATE, "choice": CODE}
+_OF_THE_CASE = ("applicant.", "organization.")
 
 
-def _column(key: str, label: str, kind: str, column: Any, is_key: bool = False) -> Fact:
-    entity = column.class_
-    needs = frozenset() if entity is Application else frozenset({entity})
-    return Fact(key, label, kind, lambda _revision: column, needs, is_key)
+def _column(key: str, label: str, kind: str, column: Any, needs: Any = None) -> Fact:
+    entity = needs or column.class_
+    tables = frozenset() if entity is Application else frozenset({entity})
+    return Fact(key, label, kind, lambda _revision: column, tables)
+
+
+def _key(key: str, label: str, column: Any) -> Fact:
+    found = _column(key, label, CODE, column)
+    return Fact(found.key, found.label, found.kind, found.build, found.needs, is_key=True)
 
 
 def _window_day(key: str, label: str, attribute: str) -> Fact:
@@ -83,28 +140,103 @@ def _window_day(key: str, label: str, attribute: str) -> Fact:
     return Fact(key, label, DATE, build)
 
 
-def _field_facts(revision: Revision) -> dict[str, Fact]:
-    return {
-        row.key: _form_fact(row)
-        for row in revision.fields
-        if row.key.startswith("field.") and row.purpose != "survey"
-    }
+def _award(revision: Revision) -> ColumnElement[Any]:
+    from portal.policy.tiers import amount_sql  # tiers are made of terms, and terms of facts
+
+    return amount_sql(revision)
+
+
+def _of_record(record: Record) -> list[Fact]:
+    return [_recorded(record, name, attribute) for name, attribute in record.columns.items()]
+
+
+def _recorded(record: Record, name: str, attribute: str) -> Fact:
+    column = getattr(record.entity, record.compared.get(name, attribute))
+    label = getattr(record.entity, attribute).info["label"]
+    kind = _kind_of(column) or (TEXT if name in record.texts else CODE)
+    return _column(f"{record.prefix}.{name}", label, kind, column)
+
+
+def _kind_of(column: Any) -> str | None:
+    if isinstance(column.type, Date):
+        return DATE
+    if isinstance(column.type, Boolean):
+        return YES_NO
+    return MONEY if column.info.get("widget") == "yuan" else None
+
+
+def _own(revision: Revision) -> dict[str, Fact]:
+    """What this revision alone has: fields, derived facts, attachments."""
+    made = [_form_fact(row) for row in revision.fields if _is_fact(row)]
+    made += [_derived(row, revision) for row in revision.facts]
+    made += [_attached(row) for row in revision.attachments]
+    return {item.key: item for item in made}
+
+
+def _is_fact(row: FormField) -> bool:
+    if row.kind in ("table", "id_number", "phone", "card") or row.purpose == "survey":
+        return False
+    own = row.key.startswith(("field.", *_OF_THE_CASE))
+    return own and row.key not in FACTS and row.key not in _NAMES
+
+
+_NAMES = ("applicant.name", "organization.unit", "organization.district")
 
 
 def _form_fact(row: FormField) -> Fact:
-    kind = _FIELD_KINDS.get(row.kind, TEXT)
-    value = Application.fields[row.key.removeprefix("field.")]
-    read: ColumnElement[Any] = value.as_string()
-    if kind == NUMBER:
-        read = value.as_float()
-    elif kind == MONEY:
-        read = func.round(value.as_float() * 100)  # answered in yuan, compared in fen
-    elif kind == YES_NO:
-        read = value.as_boolean()
-    return Fact(row.key, row.label, TEXT if kind == DATE else kind, lambda _revision: read)
+    own = row.key.removeprefix("field.")
+    kind, read = form_value(row, Application.fields[f"{own}.key" if row.is_key else own])
+    return Fact(row.key, row.label, kind, lambda _revision: read, is_key=row.is_key)
 
 
-_FIELD_KINDS = {"number": NUMBER, "money": MONEY, "yes_no": YES_NO, "date": DATE, "choice": CODE}
+def _derived(row: DerivedFact, revision: Revision) -> Fact:
+    from portal.policy.derived import derived_fact  # made of terms, as tiers are
+
+    return derived_fact(row, revision)
+
+
+def _attached(row: AttachmentRule) -> Fact:
+    count = (
+        select(func.count())
+        .select_from(Attachment)
+        .where(
+            Attachment.application_id == Application.id,
+            Attachment.rule_key == row.key,
+            Attachment.removed_at.is_(None),
+        )
+        .correlate(Application)
+        .scalar_subquery()
+    )
+    return Fact(f"attachment.{row.key}", row.title, NUMBER, lambda _revision: count)
+
+
+def _rank(key: str, revision: Revision) -> Fact | None:
+    """``<code fact>@<catalogue>``: the rank of the entry."""
+    base, _at, table = key.partition("@")
+    found = fact(base, revision) if table else None
+    if found is None or found.kind != CODE:
+        return None
+    build = found.build
+    return Fact(
+        key,
+        found.label,
+        NUMBER,
+        lambda revision: entry_of(table, build(revision), CatalogueEntry.rank),
+        found.needs,
+    )
+
+
+def _length(key: str, revision: Revision) -> Fact | None:
+    """``<text fact>.length``: how many characters it has."""
+    base = key.removesuffix(".length")
+    found = fact(base, revision) if base != key else None
+    if found is None or found.kind != TEXT:
+        return None
+    build = found.build
+    return Fact(
+        key, found.label, NUMBER, lambda revision: func.length(build(revision)), found.needs
+    )
+
 
 _ALL = (
     _column("application.channel", N_("Channel"), CODE, Application.channel),
@@ -114,26 +246,19 @@ _ALL = (
     _column("applicant.union_member", N_("Union member"), YES_NO, Applicant.is_union_member),
     _column("applicant.sex", N_("Sex"), CODE, Applicant.sex),
     _column("applicant.birth_date", N_("Birth date"), DATE, Applicant.birth_date),
-    _column("certificate.level", N_("Level"), CODE, SkillCertificate.level),
-    _column("certificate.issuer", N_("Issuer"), CODE, SkillCertificate.issuer),
-    _column("certificate.occupation", N_("Occupation"), CODE, SkillCertificate.occupation_term),
-    _column("certificate.issued_on", N_("Issued on"), DATE, SkillCertificate.issued_on),
-    _column("certificate.number", N_("Certificate number"), TEXT, SkillCertificate.number_key),
-    _column(
-        "certificate.previous_level", N_("Previous level"), CODE, SkillCertificate.previous_level
-    ),
-    _column(
-        "certificate.previous_issued_on",
-        N_("Previous certificate of"),
-        DATE,
-        SkillCertificate.previous_issued_on,
-    ),
+    *(found for record in RECORDS for found in _of_record(record)),
     _column("payee.kind", N_("Paid to"), CODE, Application.payee_kind),
     _column("unit.nature", N_("Nature of the unit"), CODE, Organization.nature),
     _column("unit.industry", N_("Industry"), CODE, Organization.industry),
-    _column("person", N_("Person"), CODE, Applicant.id_number_index, is_key=True),
-    _column("certificate", N_("Certificate"), CODE, Application.claim_key, is_key=True),
-    _column("district", N_("District or bureau union"), CODE, Application.district_id, is_key=True),
-    _column("unit", N_("Unit"), CODE, Application.organization_id, is_key=True),
+    _column("district.code", N_("Code of the district"), CODE, District.code, District),
+    _column("district.kind", N_("Kind of the district"), CODE, District.kind, District),
+    Fact("award.amount", N_("Amount (yuan)"), MONEY, _award),
+    _key("person", N_("Person"), Applicant.id_number_index),
+    _key("claim", N_("What is claimed"), Application.claim_key),
+    _key("certificate", N_("Certificate"), Application.claim_key),
+    _key("patent", N_("Patent"), RECORDS[1].entity.number_key),
+    _key("studio", N_("Studio"), Application.studio_id),
+    _key("district", N_("District or bureau union"), Application.district_id),
+    _key("unit", N_("Unit"), Application.organization_id),
 )
 FACTS: dict[str, Fact] = {item.key: item for item in _ALL}

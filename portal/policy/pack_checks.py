@@ -16,10 +16,12 @@ from models.programme import Condition, Programme, Revision
 from portal.access.permissions import ROLES
 from portal.policy.check import Path as Place
 from portal.policy.check import Problem, problems
-from portal.policy.compile import NO_TIER
+from portal.policy.codes import NO_TIER
+from portal.policy.compile import rules_of
 from portal.policy.operators import OPERATORS, TABLE
 from portal.policy.pack_files import Flaw, PackFile, read
 from portal.policy.pack_rows import fill, rows_of
+from portal.policy.subjects import SUBJECTS
 from portal.policy.terms import BadTerm, terms_in
 
 _IN_TABLES = {operator.key for operator in OPERATORS.values() if operator.takes == TABLE}
@@ -28,17 +30,19 @@ _OPEN = ("field.", "survey.", "applicant.")
 """Prefixes under which a programme names fields of its own."""
 _SEALED = ("id_number", "phone", "card")
 _PAYEES = ("payee.card", "payee.account")
-_NEEDED = (
-    "organization.unit", "applicant.name", "applicant.id_number", "certificate.number",
-    "certificate.level", "certificate.issuer", "certificate.occupation", "certificate.issued_on",
-)  # fmt: skip
-_FIELDS = frozenset(
+_SHARED = frozenset(
     {
-        *_NEEDED, *_PAYEES, "payee.bank", "application.received_on", "organization.district",
-        "organization.nature", "organization.address", "organization.postcode",
-        "organization.phone", "certificate.previous_level", "certificate.previous_issued_on",
+        "applicant.name", "applicant.id_number", "organization.unit", *_PAYEES, "payee.bank",
+        "application.received_on", "organization.district", "organization.nature",
+        "organization.address", "organization.postcode", "organization.phone",
     }
 )  # fmt: skip
+"""Fields that every subject's form may have."""
+
+
+def needed_fields(subject: str) -> list[str]:
+    """The keys of the fields that a form of *subject* cannot do without."""
+    return SUBJECTS[subject].needed
 
 
 def checked(session: Session, path: Path) -> tuple[PackFile, list[Flaw]]:
@@ -52,19 +56,28 @@ def checked(session: Session, path: Path) -> tuple[PackFile, list[Flaw]]:
         window.id = place  # the compiler tells windows apart by id
     found = [
         *_repeated(pack.document),
-        *problems_of(session, revision),
+        *problems_of(session, revision, subject=pack.document["subject"]),
         *_taken(session, pack.document),
     ]
     return pack, [pack.flaw(item.path, item.message, item.params) for item in found]
 
 
 def problems_of(
-    session: Session, revision: Revision, *, publishing: bool = False
+    session: Session,
+    revision: Revision,
+    *,
+    subject: str | None = None,
+    publishing: bool = False,
 ) -> Iterator[Problem]:
-    """What ``check.problems`` finds, and names that nothing in the portal answers to."""
+    """What ``check.problems`` finds, and names that nothing in the portal answers to.
+
+    *subject* is that of the programme where the revision does not belong to one yet.
+    """
+    subject = subject or revision.programme.subject
     yield from problems(revision, publishing=publishing)
     yield from _catalogues(session, revision)
-    yield from _fields(revision)
+    yield from _fields(revision, subject)
+    yield from _claimed(revision, subject)
     yield from _channels(revision)
     yield from _roles(revision)
     yield from _states(revision)
@@ -108,8 +121,9 @@ def _terms(revision: Revision) -> Iterator[tuple[Place, Iterable[Any]]]:
         yield ("conditions", place, "require"), _asked(condition)
     for place, tier in enumerate(revision.tiers):
         yield ("tiers", "rows", place, "when"), tier.when
-    for place, bound in enumerate(revision.bounds):
-        yield ("bounds", place, "when"), bound.when
+    for section in ("bounds", "stages", "orders", "attachments", "fields"):
+        for place, row in enumerate(getattr(revision, section)):
+            yield (section, place, "when"), row.when
 
 
 def _asked(condition: Condition) -> Iterator[Any]:
@@ -120,23 +134,37 @@ def _asked(condition: Condition) -> Iterator[Any]:
         return
 
 
-def _fields(revision: Revision) -> Iterator[Problem]:
+def _fields(revision: Revision, subject: str) -> Iterator[Problem]:
     """Every field is one that the portal stores, and none that an application needs is missing."""
     keys = {row.key for row in revision.fields}
+    stored = _SHARED | set(SUBJECTS[subject].keys)
     labels: set[str] = set()
     for place, row in enumerate(revision.fields):
-        if row.key not in _FIELDS and not row.key.startswith(_OPEN):
+        if row.key not in stored and not row.key.startswith(_OPEN):
             yield Problem(("fields", place, "key"), N_("the portal has no place for this field"))
         if row.key.startswith("field.") and row.kind in _SEALED:
             yield Problem(("fields", place, "kind"), N_("is kept for the portal's own fields"))
+        if (row.kind == "table" or row.is_key) and not row.key.startswith("field."):
+            yield Problem(("fields", place, "kind"), N_("is for the programme's own fields"))
         if row.label in labels:
             yield Problem(("fields", place, "label"), N_("another field has this label"))
         labels.add(row.label)
-    for key in _NEEDED:
+    for key in needed_fields(subject):
         if key not in keys:
             yield Problem(("fields",), N_("lacks the field %(key)s"), {"key": key})
-    if not keys & set(_PAYEES):
+    if SUBJECTS[subject].is_personal and not keys & set(_PAYEES):
         yield Problem(("fields",), N_("lacks the field %(key)s"), {"key": " / ".join(_PAYEES)})
+
+
+def _claimed(revision: Revision, subject: str) -> Iterator[Problem]:
+    """What is paid for is something that the form asks."""
+    claims = {record.prefix for record in SUBJECTS[subject].records}
+    keys = {row.key for row in revision.fields if row.is_key}
+    if SUBJECTS[subject].is_personal:
+        claims.add("person")
+    if revision.pays_for not in claims | keys:
+        values = ", ".join(sorted(claims | keys)) or "field.…"
+        yield Problem(("pays_for",), N_("must be one of %(values)s"), {"values": values})
 
 
 def _channels(revision: Revision) -> Iterator[Problem]:
@@ -172,7 +200,7 @@ def _states(revision: Revision) -> Iterator[Problem]:
 
 def _findings(revision: Revision) -> Iterator[Problem]:
     """Conditions and bounds share their keys: a case lists what it misses in one column."""
-    conditions = [row.key for row in revision.conditions]
+    conditions = [row.key for row in rules_of(revision)]
     bounds = [row.key for row in revision.bounds]
     message = N_("this key is taken: conditions and bounds share theirs")
     for section, keys, taken in (

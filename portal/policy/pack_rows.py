@@ -11,10 +11,12 @@ from datetime import date
 from typing import Any
 
 from models.programme import (
+    AttachmentRule,
     AwardTier,
     Bound,
     Channel,
     Condition,
+    DerivedFact,
     FormField,
     OrderKey,
     Programme,
@@ -32,7 +34,8 @@ def _to_fen(yuan: float) -> int:
     return round(yuan * 100)
 
 
-def _to_yuan(fen: int) -> float:
+def to_yuan(fen: int) -> float:
+    """*fen* as yuan are written: whole ones without a point."""
     return fen // 100 if fen % 100 == 0 else fen / 100
 
 
@@ -67,6 +70,7 @@ SECTIONS: dict[str, tuple[type[Any], tuple[Cell, ...]]] = {
             Cell("title", "title", ""),
             _day("opens", "opens_on"),
             _day("closes", "closes_on"),
+            _day("paper", "paper_on"),
             _CHANNELS,
         ),
     ),
@@ -88,6 +92,42 @@ SECTIONS: dict[str, tuple[type[Any], tuple[Cell, ...]]] = {
             Cell("critical", "critical", False),
             Cell("in_sheet", "in_sheet", True),
             Cell("hint", "hint", ""),
+            _WHEN,
+            Cell("columns", "columns", []),
+            Cell("at_least", "at_least"),
+            Cell("at_most", "at_most"),
+            Cell("pattern", "pattern", ""),
+            Cell("is_key", "is_key", False),
+            Cell("stage", "stage"),
+        ),
+    ),
+    "facts": (
+        DerivedFact,
+        (
+            _KEY,
+            _CLAUSE,
+            Cell("title", "title"),
+            Cell("of", "of"),
+            Cell("take", "take"),
+            Cell("column", "column"),
+            Cell("per", "per", []),
+            _WHEN,
+            Cell("self", "self_when"),
+        ),
+    ),
+    "attachments": (
+        AttachmentRule,
+        (
+            _KEY,
+            _CLAUSE,
+            Cell("title", "title"),
+            _WHEN,
+            Cell("at_least", "at_least", 1),
+            Cell("at_most", "at_most", 10),
+            Cell("medium", "medium", "electronic"),
+            Cell("copies", "copies", 1),
+            Cell("otherwise", "otherwise", "note"),
+            Cell("hint", "hint", ""),
         ),
     ),
     "conditions": (
@@ -100,6 +140,7 @@ SECTIONS: dict[str, tuple[type[Any], tuple[Cell, ...]]] = {
             Cell("require", "require"),
             Cell("otherwise", "otherwise"),
             Cell("asks", "asks"),
+            Cell("moments", "moments", []),
             Cell("reading", "reading", ""),
         ),
     ),
@@ -109,7 +150,10 @@ SECTIONS: dict[str, tuple[type[Any], tuple[Cell, ...]]] = {
             _KEY,
             Cell("title", "title"),
             _CLAUSE,
-            Cell("amount", "amount_fen", None, _to_fen, _to_yuan),
+            Cell("amount", "amount_fen", None, _to_fen, to_yuan),
+            Cell("works_out", "rule"),
+            Cell("uplift", "uplift"),
+            Cell("rounding", "rounding"),
             _WHEN,
         ),
     ),
@@ -120,16 +164,29 @@ SECTIONS: dict[str, tuple[type[Any], tuple[Cell, ...]]] = {
             _CLAUSE,
             Cell("says", "says"),
             Cell("count", "counts"),
+            Cell("take", "take", "cases"),
+            Cell("of", "of"),
             Cell("per", "per", []),
             Cell("within", "within"),
+            Cell("dated", "dated"),
+            Cell("tiers", "tiers", []),
             Cell("at_most", "at_most"),
+            Cell("at_least", "at_least"),
             Cell("over", "over"),
+            Cell("spill_to", "spill_to"),
             _WHEN,
         ),
     ),
     "orders": (
         OrderKey,
-        (_KEY, _CLAUSE, Cell("fact", "fact"), Cell("descending", "descending", False)),
+        (
+            _KEY,
+            _CLAUSE,
+            Cell("fact", "fact", ""),
+            Cell("descending", "descending", False),
+            Cell("says", "says", ""),
+            _WHEN,
+        ),
     ),
     "stages": (
         Stage,
@@ -139,6 +196,7 @@ SECTIONS: dict[str, tuple[type[Any], tuple[Cell, ...]]] = {
             Cell("title", "title"),
             Cell("acts", "acts"),
             Cell("kind", "kind", "review"),
+            _WHEN,
             Cell("words", "words", {}),
             Cell("returns_to", "returns_to"),
             Cell("due", "due"),
@@ -153,6 +211,7 @@ SECTIONS: dict[str, tuple[type[Any], tuple[Cell, ...]]] = {
 def fill(revision: Revision, document: dict[str, Any]) -> None:
     """Give *revision* the rows of *document* (plain JSON values)."""
     revision.pays_for = document.get("pays_for", "certificate")
+    revision.claims_within = document.get("claims_within", "family")
     revision.choose = document.get("tiers", {}).get("choose", "first")
     revision.closing_words = document.get("closing_words", {})
     revision.texts = document.get("texts", {})
@@ -198,6 +257,7 @@ def rules(revision: Revision) -> dict[str, Any]:
     """What a pack says of one revision: everything else."""
     document: dict[str, Any] = {
         "pays_for": revision.pays_for,
+        "claims_within": "" if revision.claims_within == "family" else revision.claims_within,
         "texts": dict(revision.texts),
         "closing_words": dict(revision.closing_words),
     }
@@ -206,7 +266,7 @@ def rules(revision: Revision) -> dict[str, Any]:
         document[section] = (
             {"choose": revision.choose, "rows": rows} if section == "tiers" else rows
         )
-    return {key: value for key, value in document.items() if value not in ({}, [])}
+    return {key: value for key, value in document.items() if value not in ({}, [], "")}
 
 
 def rows_of(document: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:

@@ -25,6 +25,18 @@ FORMS = {
     "day": N_("must be a day such as 2026-08-31"),
     "term": N_("must be a term: [fact, operator, value]"),
     "group": N_("must be a group: all, any or at_least with of"),
+    "claim": N_("must be certificate, patent, studio, project, person or a field.<key>"),
+    "column": N_("must be small letters, digits and underscores; in a sum row.<column>"),
+    "derived": N_("must be list. and a name, such as list.team"),
+    "derived_of": N_("must be the key of a table field, or earlier"),
+    "works_out": N_(
+        "must be table by cell, of percent, top_up_to less, or each times; at_most may cap it"
+    ),
+    "bound": N_("must have at_most or at_least, not both"),
+    "bound_of": N_("must be a fact, a list of terms, or where and distinct"),
+    "order": N_("must have a fact, or when for a preference"),
+    "yuan": N_("must be an amount in yuan"),
+    "percent": N_("must be a percentage from 0 to 1000"),
     "due": N_("must have after and one of days, working_days, months, years, day_of_next_month"),
 }
 """The expected forms that the schema calls by ``title``."""

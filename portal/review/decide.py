@@ -34,12 +34,14 @@ from models.decision import (
     Selection,
     SelectionItem,
 )
-from models.programme import Revision, Stage
+from models.programme import ASK, Revision, Stage
 from portal.access.actor import Actor
 from portal.access.permissions import require
 from portal.access.scope import visible
 from portal.access.trail import decide_rows, seal_rows
 from portal.clock import Clock
+from portal.policy.codes import NO_TIER
+from portal.policy.compile import rules_of
 from portal.policy.judge import judge
 from portal.review.route import stages_of
 from portal.review.selections import use
@@ -132,9 +134,9 @@ def decide(
     session.flush()
     act = Act(session, actor, clock.now(), selection, batch, reason, override_reason)
     _lock(act)
-    for revision, channel, stage in groups(session, selection):
+    for revision, route, stage in groups(session, selection):
         if stage.acts == actor.role:
-            _decide_stage(act, revision, channel, stage)
+            _decide_stage(act, revision, route, stage)
     seal_rows(session, actor, act.now, batch, reason=batch.reason)
     return _told(act)
 
@@ -166,26 +168,26 @@ def _lock(act: Act) -> None:
         ).all()
 
 
-def _decide_stage(act: Act, revision: Revision, channel: str, stage: Stage) -> None:
+def _decide_stage(act: Act, revision: Revision, route: str, stage: Stage) -> None:
     if act.batch.outcome == PASS and act.override_reason:
-        _override(act, revision, channel, stage)
-    guards = _guards(act, revision, channel, stage)
+        _override(act, revision, route, stage)
+    guards = _guards(act, revision, route, stage)
     if act.batch.outcome == PASS:
-        left = questions_left(revision, channel, stage)
+        left = questions_left(revision, route, stage)
         later = and_(Application.verdict == HELD, left.in_(("", ",")))
         guards.append(or_(Application.verdict == ELIGIBLE, later))
     act.session.execute(
         update(Application)
         .where(*guards)
         .values(
-            **_move(act.batch.outcome, revision, channel, stage),
+            **_move(act.batch.outcome, revision, route, stage),
             batch_id=act.batch.id,
             updated_at=act.now,
             version=Application.version + 1,
         )
         .execution_options(synchronize_session=False)
     )
-    here = and_(Application.revision_id == revision.id, Application.channel == channel)
+    here = and_(Application.revision_id == revision.id, Application.route == route)
     decide_rows(
         act.session,
         act.actor,
@@ -203,7 +205,7 @@ def _came_from(batch: DecisionBatch) -> Any:
     return Application.id.not_in(written)
 
 
-def _guards(act: Act, revision: Revision, channel: str, stage: Stage) -> list[Any]:
+def _guards(act: Act, revision: Revision, route: str, stage: Stage) -> list[Any]:
     return [
         SelectionItem.selection_id == act.selection.id,
         SelectionItem.application_id == Application.id,
@@ -211,44 +213,50 @@ def _guards(act: Act, revision: Revision, channel: str, stage: Stage) -> list[An
         Application.state == WAITING,
         Application.stage_key == stage.key,
         Application.revision_id == revision.id,
-        Application.channel == channel,
+        Application.route == route,
         visible(Application, act.actor),
         not_own(act.actor),
     ]
 
 
-def _move(outcome: str, revision: Revision, channel: str, stage: Stage) -> dict[str, Any]:
-    route = stages_of(revision, channel)
+def _move(outcome: str, revision: Revision, route: str, stage: Stage) -> dict[str, Any]:
+    keys = [row.key for row in stages_of(revision, route)]
     if outcome == RETURN:
-        back = [row.key for row in route if row.key == stage.returns_to] or [route[0].key]
+        back = [key for key in keys if key == stage.returns_to] or keys
         return {"state": RETURNED, "stage_key": back[0]}
     if outcome == REJECT:
         return {"state": REFUSED, "claims": False}
-    place = [row.key for row in route].index(stage.key)
-    if place + 1 == len(route):
+    place = keys.index(stage.key)
+    if place + 1 == len(keys):
         return {"state": APPROVED}
-    return {"stage_key": route[place + 1].key}
+    return {"stage_key": keys[place + 1]}
 
 
-def _override(act: Act, revision: Revision, channel: str, stage: Stage) -> None:
+def _override(act: Act, revision: Revision, route: str, stage: Stage) -> None:
     """Answer this stage's open questions of the held cases, and judge them again."""
-    held = [*_guards(act, revision, channel, stage), Application.verdict == HELD]
-    left = questions_left(revision, channel, stage)
-    for row in revision.conditions:
+    held = [*_guards(act, revision, route, stage), Application.verdict == HELD]
+    left = questions_left(revision, route, stage)
+    for key in _answerable(revision):
         values: dict[str, Any] = {
             "application_id": Application.id,
-            "condition_key": literal(row.key),
+            "condition_key": literal(key),
             "revision_id": literal(revision.id),
             "batch_id": literal(act.batch.id),
             "account_id": literal(act.actor.account_id),
             "reason": literal(act.override_reason),
             "made_at": literal(act.now, Override.made_at.type),
         }
-        asked = left.contains(f",{row.key},", autoescape=True)
+        asked = left.contains(f",{key},", autoescape=True)
         rows = select(*values.values()).where(*held, asked)
         act.session.execute(insert(Override).from_select(list(values), rows))
     passed = select(Override.application_id).where(Override.batch_id == act.batch.id)
     judge(act.session, revision, only=passed)
+
+
+def _answerable(revision: Revision) -> list[str]:
+    """The findings that a person may pass: all but a place that there is not."""
+    bounds = [row.key for row in revision.bounds if row.over == ASK]
+    return [*(row.key for row in rules_of(revision)), *bounds, NO_TIER]
 
 
 def _told(act: Act) -> Outcome:

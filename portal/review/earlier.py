@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from models.applicant import Applicant
 from models.application import APPROVED, PAID, RETURNED, WAITING, Application
 from models.base import N_, in_parts
+from portal.review.claims import claim_field
 from portal.review.reading import FormReader, Problem, Values, problem_at
 
 
@@ -30,12 +31,13 @@ def already_claimed(session: Session, family: str, keys: list[str]) -> dict[str,
 
 
 def claimed_problem(reader: FormReader, number: str) -> Problem:
-    """The problem that a certificate is claimed by the application (or row) *number*."""
+    """The problem that what a form claims is claimed by the application (or row) *number*."""
+    field = reader.fields[claim_field(reader.revision)]
     if number.startswith("#"):
         row = N_("already claimed by row %(number)s of this sheet")
-        return problem_at(reader.fields["certificate.number"], row, {"number": number[1:]})
+        return problem_at(field, row, {"number": number[1:]})
     message = N_("already claimed by %(number)s")
-    return problem_at(reader.fields["certificate.number"], message, {"number": number})
+    return problem_at(field, message, {"number": number})
 
 
 @dataclass(frozen=True)
@@ -51,15 +53,19 @@ Key = tuple[int, bytes]
 """A person of a union: its id and the blind index of the ID number."""
 
 
-def person_key(values: Values) -> Key:
-    """Whose form it is."""
+def person_key(values: Values) -> Key | None:
+    """Whose form it is; ``None`` where the form asks for no ID number."""
+    if values.id_number is None:
+        return None
     return values.unit.id, Applicant.id_number.index(values.id_number.number)
 
 
-def said_before(session: Session, keys: Sequence[Key], but: int | None = None) -> dict[Key, Said]:
+def said_before(
+    session: Session, keys: Sequence[Key | None], but: int | None = None
+) -> dict[Key | None, Said]:
     """Of the people *keys*, what their live applications other than *but* say of them."""
-    indexes = list({index for _unit, index in keys})
-    found: dict[Key, Said] = {}
+    indexes = list({key[1] for key in keys if key})
+    found: dict[Key | None, Said] = {}
     for part in in_parts(indexes):
         rows = session.execute(
             select(

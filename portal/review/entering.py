@@ -1,4 +1,4 @@
-"""Entering forms that were read: people, certificates and applications, written in sets."""
+"""Entering forms that were read: applications with their lists and surveys, written in sets."""
 
 from __future__ import annotations
 
@@ -6,14 +6,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, insert, update
 from sqlalchemy.orm import Session
 
-from models.applicant import Applicant
-from models.application import DRAFT, Application, SurveyAnswer
+from models.application import DRAFT, Application, ListRow, SurveyAnswer
 from models.base import N_, Refusal, in_parts
-from models.certificate import SkillCertificate
-from models.names import name_grams, name_key
 from models.programme import Programme, Revision
 from models.types import new_row_key
 from portal.access import audit
@@ -21,6 +18,7 @@ from portal.access.actor import Actor
 from portal.access.permissions import NotAllowed, require
 from portal.clock import Clock
 from portal.review.reading import Values
+from portal.review.recording import find_people, make_records, rewrite_records
 from portal.review.route import editable
 from portal.review.submit import resubmit, submit
 
@@ -55,10 +53,11 @@ def enter(
     if not forms:
         return []
     now = clock.now()
-    people = _people(session, forms, now)
-    papers = _papers(session, forms, people, now)
-    ids = _applications(session, actor, revision, channel, forms, people, papers, now)
+    people = find_people(session, forms, now)
+    links = make_records(session, revision, forms, people, now)
+    ids = _applications(session, actor, revision, channel, forms, people, links, now)
     _surveys(session, forms, ids)
+    _lists(session, forms, ids)
     submit(session, actor, clock, ids)
     return ids
 
@@ -78,7 +77,7 @@ def edit(
     require(actor, "application:write")
     _take(session, application, seen_version)
     now = clock.now()
-    person = _people(session, [values], now)[0]
+    person = find_people(session, [values], now)[0]
     unit = values.unit
     before = application.state
     application.applicant_id = person
@@ -86,16 +85,14 @@ def edit(
     application.fields = values.fields
     application.payee_kind, application.bank_name = values.payee_kind, values.bank
     application.account = values.account
+    application.claim_key = values.claim
     if values.received_on and application.state == DRAFT:
         application.submitted_on = values.received_on
-    paper = application.certificate
-    if paper is not None:
-        for name, value in values.certificate.items():
-            setattr(paper, name, value)
-        paper.applicant_id, paper.organization_id = person, unit.id
-        paper.updated_at, paper.version = now, paper.version + 1
+    rewrite_records(session, application, values, person, now)
     session.execute(delete(SurveyAnswer).where(SurveyAnswer.application_id == application.id))
     _surveys(session, [values], [application.id])
+    session.execute(delete(ListRow).where(ListRow.application_id == application.id))
+    _lists(session, [values], [application.id])
     session.flush()
     audit.record(
         session,
@@ -138,85 +135,6 @@ def _refuse_channel(revision: Revision, channel: str, actor: Actor) -> None:
     raise NotAllowed()
 
 
-def _people(session: Session, forms: Sequence[Values], now: datetime) -> list[int]:
-    """The applicant of each form: found by unit and ID number and brought up to date, or new."""
-    keys = [(f.unit.id, Applicant.id_number.index(f.id_number.number)) for f in forms]
-    known = _known(session, [index for _, index in keys])
-    fresh: dict[tuple[int, bytes], dict[str, Any]] = {}
-    renewed: dict[int, dict[str, Any]] = {}
-    for form, key in zip(forms, keys, strict=True):
-        if key in known:
-            row_id, row_key = known[key]
-            renewed[row_id] = {"id": row_id, **_person(form, row_key, now)}
-        else:
-            row_key = fresh.get(key, {}).get("row_key") or new_row_key()
-            fresh[key] = _new_person(form, row_key, now)
-    if renewed:
-        session.execute(update(Applicant), list(renewed.values()))
-    if fresh:
-        statement = insert(Applicant).returning(Applicant.id, sort_by_parameter_order=True)
-        ids = session.scalars(statement, list(fresh.values())).all()
-        for key, row_id in zip(fresh, ids, strict=True):
-            known[key] = (row_id, "")
-    return [known[key][0] for key in keys]
-
-
-def _known(session: Session, indexes: list[bytes]) -> dict[tuple[int, bytes], tuple[int, str]]:
-    found: dict[tuple[int, bytes], tuple[int, str]] = {}
-    for part in in_parts(indexes):
-        rows = session.execute(
-            select(
-                Applicant.organization_id,
-                Applicant.id_number_index,
-                Applicant.id,
-                Applicant.row_key,
-            ).where(Applicant.id_number_index.in_(part))
-        )
-        found |= {(unit, bytes(index or b"")): (row_id, key) for unit, index, row_id, key in rows}
-    return found
-
-
-def _person(form: Values, row_key: str, now: datetime) -> dict[str, Any]:
-    name = form.applicant["name"]
-    return {
-        **form.applicant,
-        "name_key": name_key(name),
-        "name_grams": name_grams(name),
-        "details": form.details,
-        "updated_at": now,
-        **Applicant.phone.columns(row_key, form.phone or None),
-    }
-
-
-def _new_person(form: Values, row_key: str, now: datetime) -> dict[str, Any]:
-    return {
-        "row_key": row_key,
-        "organization_id": form.unit.id,
-        "version": 1,
-        **_person(form, row_key, now),
-        **Applicant.id_number.columns(row_key, form.id_number.number),
-    }
-
-
-def _papers(
-    session: Session, forms: Sequence[Values], people: Sequence[int], now: datetime
-) -> list[int]:
-    rows = [
-        {
-            "organization_id": form.unit.id,
-            "applicant_id": person,
-            "updated_at": now,
-            "version": 1,
-            **form.certificate,
-        }
-        for form, person in zip(forms, people, strict=True)
-    ]
-    statement = insert(SkillCertificate).returning(
-        SkillCertificate.id, sort_by_parameter_order=True
-    )
-    return list(session.scalars(statement, rows))
-
-
 def _applications(
     session: Session,
     actor: Actor,
@@ -224,7 +142,7 @@ def _applications(
     channel: str,
     forms: Sequence[Values],
     people: Sequence[int],
-    papers: Sequence[int],
+    links: Sequence[dict[str, int]],
     now: datetime,
 ) -> list[int]:
     programme = revision.programme
@@ -237,11 +155,11 @@ def _applications(
             "family": programme.family,
             "channel": channel,
             "applicant_id": person,
-            "certificate_id": paper,
             "created_by_id": actor.account_id,
+            **linked,
             **_case(form, now),
         }
-        for place, (form, person, paper) in enumerate(zip(forms, people, papers, strict=True), 1)
+        for place, (form, person, linked) in enumerate(zip(forms, people, links, strict=True), 1)
     ]
     statement = insert(Application).returning(Application.id, sort_by_parameter_order=True)
     return list(session.scalars(statement, rows))
@@ -256,6 +174,7 @@ def _case(form: Values, now: datetime) -> dict[str, Any]:
         "state": DRAFT,
         "submitted_on": form.received_on,
         "amount_fen": 0,
+        "claim_key": form.claim,
         "claims": False,
         "fields": form.fields,
         "payee_kind": form.payee_kind,
@@ -286,3 +205,14 @@ def _surveys(session: Session, forms: Sequence[Values], ids: Sequence[int]) -> N
     ]
     if rows:
         session.execute(insert(SurveyAnswer), rows)
+
+
+def _lists(session: Session, forms: Sequence[Values], ids: Sequence[int]) -> None:
+    rows = [
+        {"application_id": case, "field": key, "position": place, "cells": cells}
+        for form, case in zip(forms, ids, strict=True)
+        for key, listed in form.lists.items()
+        for place, cells in enumerate(listed, 1)
+    ]
+    for part in in_parts(rows):
+        session.execute(insert(ListRow), part)

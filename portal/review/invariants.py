@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from sqlalchemy import and_, exists, func, or_, select
+from sqlalchemy import and_, exists, false, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from models.application import (
@@ -99,30 +99,50 @@ def _chains(session: Session) -> Iterator[str]:
 
 
 def _routes(session: Session) -> Iterator[str]:
-    """A pass leads to the very next stage, and only the last one approves."""
-    for revision in session.scalars(select(Revision).order_by(Revision.id)):
-        for channel in revision.channels:
-            route = [stage.key for stage in stages_of(revision, channel.key)]
-            allowed = [
-                and_(
-                    Decision.from_stage == key,
-                    Decision.to_stage == (route[place + 1] if place + 1 < len(route) else key),
-                    Decision.to_state == (WAITING if place + 1 < len(route) else APPROVED),
-                )
-                for place, key in enumerate(route)
-            ]
-            rows = session.execute(
-                select(Application.number, Decision.from_stage, Decision.to_stage)
-                .join(Decision, Decision.application_id == Application.id)
-                .where(
-                    Decision.revision_id == revision.id,
-                    Decision.outcome == PASS,
-                    Application.channel == channel.key,
-                    ~or_(*allowed),
-                )
+    """A pass leads to the very next stage, and only the last one approves.
+
+    Looked at is what was decided since a case was last submitted: a correction may lead it along
+    other stages.
+    """
+    submitted = (
+        select(Decision.application_id, func.max(Decision.id).label("id"))
+        .where(Decision.outcome == SUBMIT)
+        .group_by(Decision.application_id)
+        .subquery("submitted")
+    )
+    walked = select(Application.revision_id, Application.route).distinct()
+    for revision_id, route in session.execute(walked.order_by(Application.revision_id)).all():
+        allowed = _steps(
+            [row.key for row in stages_of(session.get_one(Revision, revision_id), route)]
+        )
+        rows = session.execute(
+            select(Application.number, Decision.from_stage, Decision.to_stage)
+            .join(Decision, Decision.application_id == Application.id)
+            .join(submitted, submitted.c.application_id == Application.id)
+            .where(
+                Decision.revision_id == revision_id,
+                Decision.outcome == PASS,
+                Decision.id > submitted.c.id,
+                Application.revision_id == revision_id,
+                Application.route == route,
+                ~or_(false(), *allowed),
             )
-            for number, came, went in rows:
-                yield f"review: application {number} passed from {came} to {went}, off its route"
+        )
+        for number, came, went in rows:
+            yield f"review: application {number} passed from {came} to {went}, off its route"
+
+
+def _steps(keys: list[str]) -> list[Any]:
+    """The passes that a route of *keys* allows."""
+    last = len(keys) - 1
+    return [
+        and_(
+            Decision.from_stage == key,
+            Decision.to_stage == keys[min(place + 1, last)],
+            Decision.to_state == (WAITING if place < last else APPROVED),
+        )
+        for place, key in enumerate(keys)
+    ]
 
 
 def _own(session: Session) -> Iterator[str]:

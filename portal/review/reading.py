@@ -6,7 +6,7 @@ problem names its field by the paper's own label.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from models.application import BANK, CARD
+from models.application import BANK, CARD, UNIT
 from models.base import N_, Refusal
 from models.catalogue import Catalogue, CatalogueEntry
 from models.organization import Organization
@@ -25,21 +25,16 @@ from portal.access.scope import visible
 from portal.clock import Clock
 from portal.evidence.identifiers import (
     IdNumber,
-    bank_card,
     certificate_key,
-    certificate_number,
     looks_mistyped,
-    mobile,
     occupation_term,
-    parse_date,
     plain,
     tidy,
 )
+from portal.policy.subjects import SUBJECTS
+from portal.review.answers import answer, chosen
+from portal.review.claims import claim_of
 from portal.review.submit import OutsideWindow, window_on
-
-YES = frozenset({"是", "有", "y", "yes", "true", "1"})
-NO = frozenset({"否", "无", "n", "no", "false", "0"})
-LONGEST = {"long_text": 4_000}
 
 
 @dataclass(frozen=True)
@@ -54,26 +49,28 @@ class Problem:
 
 @dataclass
 class Values:
-    """A form as read: what each table stores. ``account`` and ``id_number`` are in clear."""
+    """A form as read: what each table stores. ``account`` and ``id_number`` are in clear.
+
+    ``records`` has the columns of each of the subject's records by prefix, ``lists`` the rows of
+    each table field. ``claim`` is what the case will claim, named by the field ``claimed_by``.
+    """
 
     unit: Organization
-    id_number: IdNumber
+    id_number: IdNumber | None
     applicant: dict[str, Any]
     details: dict[str, Any]
     phone: str
-    certificate: dict[str, Any]
+    records: dict[str, dict[str, Any]]
     payee_kind: str
-    account: str
+    account: str | None
     bank: str | None
     received_on: date | None
     fields: dict[str, Any]
+    lists: dict[str, list[dict[str, Any]]]
     survey: dict[str, Any]
+    claim: str
+    claimed_by: str
     warnings: list[Problem] = field(default_factory=list)
-
-    @property
-    def claim(self) -> str:
-        """What the case will claim: the normalised certificate number."""
-        return str(self.certificate["number_key"])
 
 
 class FormReader:
@@ -98,9 +95,10 @@ class FormReader:
         self.channel = channel
         self.corrects = corrects
         self.today = clock.today()
-        self.fields = {row.key: row for row in revision.fields}
+        self.subject = SUBJECTS[revision.programme.subject]
+        self.fields = {row.key: row for row in revision.fields if not row.stage}
         self._units, self._districts = _places(session, actor)
-        self._choices = {row.key: _choices(session, row) for row in revision.fields}
+        self._choices = {row.key: _choices(session, row) for row in self.fields.values()}
 
     def read(self, cells: Mapping[str, Any]) -> tuple[Values | None, list[Problem]]:
         """Read *cells* (form field key → what was typed); either the values or all problems."""
@@ -121,7 +119,7 @@ class FormReader:
     ) -> None:
         text = "" if typed is None else str(typed).strip()
         if not plain(text):
-            if row.critical:
+            if row.critical and not row.when:
                 problems.append(problem_at(row, N_("is required")))
             return
         try:
@@ -131,26 +129,10 @@ class FormReader:
 
     def _parse(self, row: FormField, typed: Any) -> Any:
         if row.kind == "choice":
-            return self._chosen(row, typed)
+            return chosen(self._choices[row.key], typed, list(row.choices.values()))
         if row.kind == "id_number":
             return IdNumber.parse(typed, self.today)
-        if row.key == "certificate.number":
-            return certificate_number(typed)
-        reader = _READERS.get(row.kind)
-        if reader is not None:
-            return reader(typed)
-        longest = LONGEST.get(row.kind, 120)
-        text = plain(typed) if row.kind != "long_text" else str(typed)
-        if len(text) > longest:
-            raise TooLong(most=longest)
-        return text
-
-    def _chosen(self, row: FormField, typed: str) -> str:
-        found = self._choices[row.key].get(occupation_term(typed))
-        if found is None:
-            offered = list(row.choices.values())
-            raise NotOffered(text=plain(typed)[:40], offered="、".join(offered)[:200])
-        return found
+        return answer(row, typed)
 
     def _unit(self, cells: Mapping[str, Any], problems: list[Problem]) -> Organization | None:
         row = self.fields["organization.unit"]
@@ -171,8 +153,11 @@ class FormReader:
 
     def _payee(
         self, found: dict[str, Any], problems: list[Problem]
-    ) -> tuple[str, str, str | None] | None:
-        """Exactly one of member card and bank account (S15 四)."""
+    ) -> tuple[str, str | None, str | None] | None:
+        """Exactly one of member card and bank account (S15 四); neither where none is asked."""
+        asked = [self.fields[key] for key in ("payee.card", "payee.account") if key in self.fields]
+        if not asked:
+            return UNIT, None, None
         card, account = found.get("payee.card"), found.get("payee.account")
         bank = found.get("payee.bank")
         broken = {item.key for item in problems} & {"payee.card", "payee.account"}
@@ -184,9 +169,9 @@ class FormReader:
                 if card
                 else N_("give the member card or the bank account")
             )
-            problems.append(problem_at(self.fields["payee.card"], message))
+            problems.append(problem_at(asked[0], message))
             return None
-        if account and not bank:
+        if account and not bank and "payee.bank" in self.fields:
             problems.append(problem_at(self.fields["payee.bank"], N_("is required")))
             return None
         return (CARD, card, None) if card else (BANK, str(account), bank)
@@ -209,91 +194,60 @@ class FormReader:
             problems.append(problem_at(row, refusal.message, refusal.params))
 
     def _values(
-        self, found: dict[str, Any], unit: Organization, payee: tuple[str, str, str | None]
+        self, found: dict[str, Any], unit: Organization, payee: tuple[str, str | None, str | None]
     ) -> Values:
-        who: IdNumber = found["applicant.id_number"]
+        who: IdNumber | None = found.get("applicant.id_number")
+        records = {row.prefix: row.values(found) for row in self.subject.records}
+        claimed_by, claim = claim_of(self.revision, unit.id, found, records)
         values = Values(
             unit=unit,
             id_number=who,
             applicant={
                 "name": found["applicant.name"],
-                "sex": who.sex,
-                "birth_date": who.birth_date,
+                "sex": who.sex if who else found.get("applicant.sex"),
+                "birth_date": who.birth_date if who else None,
                 "is_union_member": found.get("applicant.union_member"),
             },
             details=_details(found),
             phone=found.get("applicant.phone", ""),
-            certificate=_certificate(found),
+            records=records,
             payee_kind=payee[0],
             account=payee[1],
             bank=payee[2],
             received_on=found.get("application.received_on"),
-            fields=_own(found, "field."),
-            survey=_own(found, "survey."),
+            fields=self._own_fields(found),
+            lists={key: rows for key, rows in found.items() if self._is_table(key)},
+            survey=_plain(found, "survey."),
+            claim=claim,
+            claimed_by=claimed_by,
         )
         self._warn(found, values)
         return values
 
+    def _is_table(self, key: str) -> bool:
+        return self.fields[key].kind == "table"
+
+    def _own_fields(self, found: dict[str, Any]) -> dict[str, Any]:
+        """What the programme asks and rules may read, as this form said it.
+
+        What it says of the person and the unit is kept under the full key, and a key field also
+        in the form under which it is claimed.
+        """
+        answers = {key: value for key, value in found.items() if not self._is_table(key)}
+        own = _plain(answers, "field.")
+        keys = [row.key for row in self.fields.values() if row.is_key and row.key in found]
+        named = {f"{key.removeprefix('field.')}.key": certificate_key(found[key]) for key in keys}
+        return own | named | _iso(_details(found))
+
     def _warn(self, found: dict[str, Any], values: Values) -> None:
         said = found.get("applicant.sex")
-        if said and said != values.id_number.sex:
+        if said and values.id_number and said != values.id_number.sex:
             message = N_("differs from the ID number; the ID number counts")
             values.warnings.append(problem_at(self.fields["applicant.sex"], message))
-        if looks_mistyped(values.account):
+        if values.account and looks_mistyped(values.account):
             key = "payee.card" if values.payee_kind == CARD else "payee.account"
             message = N_("the card number looks mistyped; please compare it once more")
             values.warnings.append(problem_at(self.fields[key], message))
-
-
-class NotOffered(Refusal):
-    """The answer is none of the choices."""
-
-    message = N_("“%(text)s” is not one of the choices (%(offered)s)")
-
-
-class TooLong(Refusal):
-    """The answer is too long."""
-
-    message = N_("may have at most %(most)s characters")
-
-
-class NotYesOrNo(Refusal):
-    """The answer is neither yes nor no."""
-
-    message = N_("must be yes or no")
-
-
-class NotANumber(Refusal):
-    """The answer is no plausible number."""
-
-    message = N_("must be a number from 0 to 1,000,000,000")
-
-
-def _yes_no(typed: str) -> bool:
-    text = tidy(typed).casefold()
-    if text in YES or text in NO:
-        return text in YES
-    raise NotYesOrNo()
-
-
-def _number(typed: str) -> int | float:
-    try:
-        found = float(tidy(typed).replace(",", ""))
-    except ValueError:
-        raise NotANumber() from None
-    if not 0 <= found <= 10**9:
-        raise NotANumber()
-    return int(found) if found.is_integer() else found
-
-
-_READERS: dict[str, Callable[[Any], Any]] = {
-    "yes_no": _yes_no,
-    "number": _number,
-    "money": _number,
-    "date": parse_date,
-    "phone": mobile,
-    "card": bank_card,
-}
 
 
 def problem_at(row: FormField, message: str, params: dict[str, Any] | None = None) -> Problem:
@@ -312,27 +266,13 @@ def _details(found: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _certificate(found: dict[str, Any]) -> dict[str, Any]:
-    number = found["certificate.number"]
-    return {
-        "number": number,
-        "number_key": certificate_key(number),
-        "occupation": found["certificate.occupation"],
-        "occupation_term": occupation_term(found["certificate.occupation"]),
-        "level": found["certificate.level"],
-        "issuer": found["certificate.issuer"],
-        "issued_on": found["certificate.issued_on"],
-        "previous_level": found.get("certificate.previous_level"),
-        "previous_issued_on": found.get("certificate.previous_issued_on"),
-    }
+def _plain(found: dict[str, Any], prefix: str) -> dict[str, Any]:
+    """The answers under *prefix*, by their own key, as JSON keeps them."""
+    return _iso({k.removeprefix(prefix): v for k, v in found.items() if k.startswith(prefix)})
 
 
-def _own(found: dict[str, Any], prefix: str) -> dict[str, Any]:
-    return {
-        key.removeprefix(prefix): value.isoformat() if isinstance(value, date) else value
-        for key, value in found.items()
-        if key.startswith(prefix)
-    }
+def _iso(answers: dict[str, Any]) -> dict[str, Any]:
+    return {key: v.isoformat() if isinstance(v, date) else v for key, v in answers.items()}
 
 
 def _places(

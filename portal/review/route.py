@@ -3,19 +3,67 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, and_, case, false, func, literal, select, true, update
 from sqlalchemy.orm import Session, selectinload
 
 from models.application import APPROVED, DRAFT, REFUSED, RETURNED, STATES, WAITING, Application
 from models.programme import Revision, Stage
+from portal.policy.facts import source
+from portal.policy.subjects import RECORDS
+from portal.policy.terms import facts_in, guard_sql
 
+_RECORDS = tuple(f"{record.prefix}." for record in RECORDS)
 _WORDS = {WAITING: "waiting", RETURNED: "returned", REFUSED: "failed"}
 
 
-def stages_of(revision: Revision, channel: str) -> list[Stage]:
-    """The stages that a case of *channel* walks, in order."""
-    return [stage for stage in revision.stages if not stage.channels or channel in stage.channels]
+def stages_of(revision: Revision, route: str) -> list[Stage]:
+    """The stages that a case with *route* (``,key,key,``) walks, in order."""
+    return [stage for stage in revision.stages if f",{stage.key}," in route]
+
+
+def settle_routes(session: Session, revision: Revision, cases: Any) -> None:
+    """Write the route of each of *cases* (a statement of ids) from its channel and facts.
+
+    A case keeps its stage where the route still has it, and else starts at the first. A stage
+    whose terms are unknown is walked: nobody passes because something was not stated.
+    """
+    walked = [(stage.key, _walks(stage, revision)) for stage in revision.stages]
+    route: Any = literal(",")
+    for key, walks in walked:
+        route = route.op("||")(case((walks, f"{key},"), else_=""))
+    needs = frozenset[Any]().union(
+        *(f.needs for row in revision.stages for term in row.when for f in facts_in(term, revision))
+    )
+    found = (
+        select(
+            Application.id,
+            route.label("route"),
+            case(*_first(walked), else_=None).label("first"),
+        )
+        .select_from(source(needs))
+        .where(Application.id.in_(cases))
+        .subquery("routes")
+    )
+    here = func.coalesce(literal(",").op("||")(Application.stage_key).op("||")(","), "–")
+    kept = case((found.c.route.contains(here), Application.stage_key), else_=found.c.first)
+    session.execute(
+        update(Application)
+        .where(Application.id == found.c.id)
+        .values(route=found.c.route, stage_key=kept)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def _first(walked: list[tuple[str, ColumnElement[bool]]]) -> list[Any]:
+    """When each stage is the first one walked, as steps of a CASE."""
+    return [(walks, key) for key, walks in walked] or [(false(), "")]
+
+
+def _walks(stage: Stage, revision: Revision) -> ColumnElement[bool]:
+    through = Application.channel.in_(stage.channels) if stage.channels else true()
+    return and_(through, func.coalesce(guard_sql(stage.when, revision), true()))
 
 
 def label_of(revision: Revision, state: str, stage_key: str | None) -> str:
@@ -35,7 +83,7 @@ def editable(application: Application) -> bool:
         return True
     if application.state != WAITING:
         return False
-    route = stages_of(application.revision, application.channel)
+    route = stages_of(application.revision, application.route)
     return bool(route) and route[0].is_editable and application.stage_key == route[0].key
 
 
@@ -51,10 +99,12 @@ class StageBook:
                 selectinload(Revision.tiers),
                 selectinload(Revision.conditions),
                 selectinload(Revision.bounds),
+                selectinload(Revision.fields),
             )
         )
         self._revisions: Mapping[int, Revision] = {row.id: row for row in loaded}
         self._labels: dict[tuple[int, str, str | None], str] = {}
+        self._choices: dict[int, dict[str, str]] = {}
 
     def revision(self, revision_id: int) -> Revision:
         """The revision with *revision_id*, its stages, tiers, conditions and bounds loaded."""
@@ -70,6 +120,14 @@ class StageBook:
         if key not in self._labels:
             self._labels[key] = label_of(self._revisions[revision_id], state, stage_key)
         return self._labels[key]
+
+    def choice(self, revision_id: int, value: str) -> str:
+        """The form's word for a level or class; the value itself where the form has none."""
+        if revision_id not in self._choices:
+            fields = self._revisions[revision_id].fields
+            words = [row.choices for row in fields if row.key.startswith(_RECORDS)]
+            self._choices[revision_id] = {k: v for found in words for k, v in found.items()}
+        return self._choices[revision_id].get(value, value)
 
     def tier_title(self, revision_id: int, tier_key: str | None) -> str:
         """The title of an award tier; empty without one."""

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from models.application import ELIGIBLE, HELD, WAITING, Application
 from models.base import N_
 from models.decision import PASS, SUBMIT, Decision, Selection, SelectionItem
-from models.programme import ASK, Revision, Stage
+from models.programme import ASK, WAIT, Revision, Stage
 from portal.access.actor import Actor
 from portal.access.scope import visible
 from portal.review.route import stages_of
@@ -68,54 +68,60 @@ def not_own(actor: Actor) -> ColumnElement[bool]:
 def passable(session: Session, selection: Selection) -> ColumnElement[bool]:
     """Eligible, or held only by questions that a later stage answers."""
     routes = [
-        and_(_at(revision, channel, stage), questions_left(revision, channel, stage).in_(("", ",")))
-        for revision, channel, stage in groups(session, selection)
+        and_(_at(revision, route, stage), questions_left(revision, route, stage).in_(("", ",")))
+        for revision, route, stage in groups(session, selection)
     ]
     waits_for_later = and_(Application.verdict == HELD, or_(*routes)) if routes else literal(False)
     return or_(Application.verdict == ELIGIBLE, waits_for_later)
 
 
-def questions_left(revision: Revision, channel: str, stage: Stage) -> ColumnElement[str]:
-    """``application.asked`` without the conditions that stages after *stage* answer."""
-    route = [row.key for row in stages_of(revision, channel)]
-    later = route[route.index(stage.key) + 1 :]
+def questions_left(revision: Revision, route: str, stage: Stage) -> ColumnElement[str]:
+    """``application.asked`` without what stages after *stage* answer.
+
+    Whether there is a place is settled at the last stage, so until then nobody waits for one.
+    """
+    keys = [row.key for row in stages_of(revision, route)]
+    later = keys[keys.index(stage.key) + 1 :]
+    answered = [
+        row.key for row in revision.conditions if row.otherwise == ASK and row.asks in later
+    ]
+    answered += [row.key for row in revision.bounds if row.over == WAIT and later]
     left: ColumnElement[str] = Application.asked.expression
-    for row in revision.conditions:
-        if row.otherwise == ASK and row.asks in later:
-            left = func.replace(left, f",{row.key},", ",")
+    for key in answered:
+        left = func.replace(left, f",{key},", ",")
     return left
 
 
 def groups(session: Session, selection: Selection) -> list[tuple[Revision, str, Stage]]:
-    """The revisions, channels and stages at which chosen cases wait."""
+    """The revisions, routes and stages at which chosen cases wait."""
     rows = session.execute(
-        select(Application.revision_id, Application.channel, Application.stage_key)
+        select(Application.revision_id, Application.route, Application.stage_key)
         .join(SelectionItem, SelectionItem.application_id == Application.id)
         .where(SelectionItem.selection_id == selection.id, Application.state == WAITING)
         .distinct()
-        .order_by(Application.revision_id, Application.channel, Application.stage_key)
+        .order_by(Application.revision_id, Application.route, Application.stage_key)
     )
     found = []
-    for revision_id, channel, stage_key in rows.all():
+    for revision_id, route, stage_key in rows.all():
         revision = session.get_one(Revision, revision_id)
-        stage = next((row for row in stages_of(revision, channel) if row.key == stage_key), None)
+        stage = next((row for row in stages_of(revision, route) if row.key == stage_key), None)
         if stage is not None:
-            found.append((revision, channel, stage))
+            found.append((revision, route, stage))
     return found
 
 
-def _at(revision: Revision, channel: str, stage: Stage) -> ColumnElement[bool]:
+def _at(revision: Revision, route: str, stage: Stage) -> ColumnElement[bool]:
     return and_(
         Application.revision_id == revision.id,
-        Application.channel == channel,
+        Application.route == route,
         Application.stage_key == stage.key,
     )
 
 
 def _at_own_stage(session: Session, actor: Actor, selection: Selection) -> ColumnElement[bool]:
     own = [
-        _at(revision, channel, stage)
-        for revision, channel, stage in groups(session, selection)
+        _at(revision, route, stage)
+        for revision, route, stage in groups(session, selection)
         if stage.acts == actor.role
     ]
     return or_(*own) if own else literal(False)

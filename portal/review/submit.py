@@ -15,7 +15,6 @@ from sqlalchemy.orm import Session
 
 from models.application import DRAFT, RETURNED, WAITING, WITHDRAWN, Application
 from models.base import N_, Refusal
-from models.certificate import SkillCertificate
 from models.decision import SUBMIT, WITHDRAW, DecisionBatch, Override
 from models.programme import Programme, Revision, Window
 from portal.access.actor import Actor
@@ -24,7 +23,7 @@ from portal.access.scope import visible
 from portal.access.trail import record_batch
 from portal.clock import Clock
 from portal.policy.judge import judge
-from portal.review.route import editable, stages_of
+from portal.review.route import editable, settle_routes
 
 
 class OutsideWindow(Refusal):
@@ -36,7 +35,7 @@ class OutsideWindow(Refusal):
 class AlreadyClaimed(Refusal):
     """Another live application of the programme family claims the same thing."""
 
-    message = N_("This certificate is already claimed by application %(number)s.")
+    message = N_("What this form claims is already claimed by application %(number)s.")
 
 
 class NotADraft(Refusal):
@@ -60,13 +59,13 @@ def submit(session: Session, actor: Actor, clock: Clock, cases: Sequence[int]) -
     require(actor, "application:write")
     drafts = _drafts(session, actor, cases)
     revision = session.get_one(Revision, drafts[0].revision_id)
-    stage = stages_of(revision, drafts[0].channel)[0]
     batch = _batch(session, actor, clock.now(), SUBMIT, len(drafts))
     windows = _windows(revision, drafts[0].channel, {row.submitted_on for row in drafts}, clock)
     base = _reserve(session, revision.programme_id, len(drafts)) - len(drafts)
     _update(session, Application.id.in_(cases), Application.state == DRAFT, batch_id=batch.id)
     for day, window in windows.items():
-        _place(session, actor, clock.now(), day or clock.today(), day, window, stage.key, batch)
+        _place(session, actor, clock.now(), day or clock.today(), day, window, batch)
+    settle_routes(session, revision, _moved(batch))
     _claim(session, batch, base)
     judge(session, revision, only=_moved(batch))
     record_batch(session, actor, clock.now(), batch, null())
@@ -90,12 +89,12 @@ def resubmit(session: Session, actor: Actor, clock: Clock, application: Applicat
         session,
         Application.id == application.id,
         state=WAITING,
-        stage_key=came_from,
         submitted_by_id=actor.account_id,
         batch_id=batch.id,
         updated_at=now,
         version=Application.version + 1,
     )
+    settle_routes(session, application.revision, _moved(batch))
     _claim(session, batch, None)
     judge(session, application.revision, only=_moved(batch))
     record_batch(session, actor, now, batch, literal(came_from))
@@ -197,17 +196,15 @@ def _place(
     day: date,
     given: date | None,
     window: Window,
-    stage_key: str,
     batch: DecisionBatch,
 ) -> None:
-    """Put the drafts of *batch* of one day into their window and at the first stage."""
+    """Put the drafts of *batch* of one day into their window."""
     _update(
         session,
         Application.batch_id == batch.id,
         Application.state == DRAFT,
         Application.submitted_on == given if given else Application.submitted_on.is_(None),
         state=WAITING,
-        stage_key=stage_key,
         window_id=window.id,
         submitted_on=day,
         submitted_by_id=actor.account_id,
@@ -217,18 +214,17 @@ def _place(
 
 
 def _claim(session: Session, batch: DecisionBatch, base: int | None) -> None:
-    """Claim each case's certificate and, with *base*, number the cases after it."""
+    """Claim what each case is for and, with *base*, number the cases after it."""
     placed = (
         select(
             Application.id,
+            Application.claim_key,
             func.row_number().over(order_by=Application.id).label("place"),
-            SkillCertificate.number_key,
         )
-        .outerjoin(SkillCertificate, SkillCertificate.id == Application.certificate_id)
         .where(Application.batch_id == batch.id)
         .subquery("placed")
     )
-    values: dict[str, Any] = {"claim_key": placed.c.number_key, "claims": True}
+    values: dict[str, Any] = {"claims": True}
     if base is not None:
         values["sequence"] = placed.c.place + base
     try:
@@ -241,7 +237,7 @@ def _claim(session: Session, batch: DecisionBatch, base: int | None) -> None:
 def _earlier(session: Session, placed: Any) -> str:
     """The number of the live application that stands in the way."""
     held = select(Application.number).where(
-        Application.claims, Application.claim_key.in_(select(placed.c.number_key))
+        Application.claims, Application.claim_key.in_(select(placed.c.claim_key))
     )
     return session.scalars(held.order_by(Application.id).limit(1)).first() or "–"
 
