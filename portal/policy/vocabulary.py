@@ -58,6 +58,11 @@ class Word:
     is_key: bool = False
 
 
+def plainly(message: str, /, **params: Any) -> str:
+    """*message* as it is, *params* put in: a ``Say`` where nobody chose a language."""
+    return message % params if params else message
+
+
 class Vocabulary:
     """The facts of one revision by key, and the titles of all catalogues."""
 
