@@ -365,7 +365,7 @@ def _sharing(revision: Revision, bound: Bound, number: int, only: Any) -> Any:
     if not keys:
         return own
     joined = source(_needs(bound, revision))
-    asked = select(only.subquery(f"asked_{number}").c.id)
+    asked = select(next(iter(only.subquery(f"asked_{number}").c)))
     shared = select(keys[0]).select_from(joined).where(Application.id.in_(asked))
     also = (
         select(Application.id.label("id"))

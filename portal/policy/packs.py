@@ -17,10 +17,13 @@ from portal.access import audit
 from portal.access.actor import Actor
 from portal.access.permissions import require
 from portal.clock import Clock
+from portal.policy.drafting import NewProgramme, start_programme
 from portal.policy.judge import in_force
 from portal.policy.pack_checks import checked, problems_of
 from portal.policy.pack_files import Flaw, write
 from portal.policy.pack_rows import OWN, SECTIONS, about, completed, document_of, fill, rules
+from portal.policy.pack_schema import schema_problems
+from portal.policy.vocabulary import Say, plainly
 
 _FIXED = ("family", "subject", "number_prefix")
 
@@ -53,6 +56,18 @@ class NothingToPublish(Refusal):
     """The programme has no draft."""
 
     message = N_("There is no draft of %(code)s to publish.")
+
+
+class UnknownNotice(Refusal):
+    """No notice has this key."""
+
+    message = N_("There is no notice called %(key)s.")
+
+
+class BadName(Refusal):
+    """A new programme cannot be called so."""
+
+    message = N_("%(path)s %(reason)s")
 
 
 class UnknownProgramme(Refusal):
@@ -106,6 +121,44 @@ def draft(session: Session, actor: Actor, clock: Clock, code: str) -> Revision:
     fill(made, rules(newest))
     session.flush()
     _record(session, actor, clock, "draft", made, {"revision": made.number})
+    return made
+
+
+def clone(
+    session: Session,
+    actor: Actor,
+    clock: Clock,
+    code: str,
+    new_code: str,
+    title: str,
+    year: int,
+    number_prefix: str,
+    notice_key: str | None = None,
+    *,
+    say: Say = plainly,
+) -> Revision:
+    """The draft of a new programme of the same family with the newest rules of *code*.
+
+    It keeps the old notice unless *notice_key* names another; dates and amounts are last year's
+    until somebody changes them. Raises ``AlreadyTaken``, ``BadName``, ``UnknownNotice`` and
+    ``UnknownProgramme``; nothing is committed here.
+    """
+    like = newest_revision(session, code)
+    old = like.programme
+    about_new = NewProgramme(
+        notice=_notice_called(session, notice_key) if notice_key else old.notice,
+        code=new_code,
+        title=title,
+        family=old.family,
+        year=year,
+        subject=old.subject,
+        number_prefix=number_prefix,
+    )
+    with session.begin_nested():
+        made = start_programme(session, actor, clock, about_new, say, like=like)
+        for problem in schema_problems(document_of(made)):
+            reason = Because(problem.message, problem.params)
+            raise BadName(path=".".join(map(str, problem.path)), reason=reason)
     return made
 
 
@@ -207,6 +260,13 @@ def _refuse_renaming(session: Session, programme: Programme, document: dict[str,
     used = exists().where(Application.programme_id == programme.id)
     if names and session.scalar(select(used)):
         raise ProgrammeInUse(code=programme.code, names=", ".join(names))
+
+
+def _notice_called(session: Session, key: str) -> Notice:
+    found = session.scalar(select(Notice).where(Notice.key == key))
+    if found is None:
+        raise UnknownNotice(key=key)
+    return found
 
 
 def _notice(session: Session, facts: dict[str, Any]) -> Notice:

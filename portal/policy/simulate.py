@@ -21,7 +21,7 @@ from models.programme import Programme, Revision
 from portal.access.actor import Actor
 from portal.access.permissions import require
 from portal.policy.check import problems
-from portal.policy.compile import NO_TIER
+from portal.policy.codes import NO_TIER
 from portal.policy.judge import in_force, policy_for
 from portal.policy.pack_rows import SECTIONS, fill
 from portal.policy.packs import programme_called

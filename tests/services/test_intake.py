@@ -93,7 +93,7 @@ def test_width_spaces_and_case_are_forgiven(
     form = cells(unit, 1, certificate__number=" ｓ１２３４ ５６ ", certificate__level=" 技师 ")
     values, problems = read(session, clerk, revision, form)
     assert values is not None, problems
-    assert (values.claim, values.certificate["level"]) == ("S123456", "技师")
+    assert (values.claim, values.records["certificate"]["level"]) == ("S123456", "技师")
 
 
 def test_a_certificate_is_claimed_once(

@@ -1,0 +1,189 @@
+"""Books of cases: a notice in sentences, each entered by the real intake and judged in one go."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from sqlalchemy import update
+from sqlalchemy.orm import Session
+
+from models.application import Application
+from models.organization import Organization
+from models.programme import Revision
+from portal.access.accounts import system_actor
+from portal.access.organizations import create_organization
+from portal.clock import Clock
+from portal.config import ROOT
+from portal.evidence.identifiers import check_digit
+from portal.evidence.patents import check_digit as patent_check_digit
+from portal.policy.packs import load_pack, publish
+from portal.review.entering import enter
+from portal.review.reading import FormReader
+from seed.catalogues import load_all
+
+PROGRAMMES = ROOT / "seed" / "programmes"
+Case = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Book:
+    """The cases of one programme, and the day after its windows, when the city enters them.
+
+    ``usual`` are the answers that a case has unless it says otherwise; ``amounts`` fill what a
+    notice leaves unset, so that its rules can be tried at all.
+    """
+
+    programme: str
+    after: Clock
+    usual: dict[str, Any]
+    amounts: dict[str, float]
+    cases: tuple[Case, ...]
+
+    def groups(self) -> Iterator[list[Case]]:
+        """The cases that are judged together; one that is ``alone`` stands by itself."""
+        yield [case for case in self.cases if not case.get("alone")]
+        yield from ([case] for case in self.cases if case.get("alone"))
+
+
+def read_book(path: Path) -> Book:
+    """The book at *path*, with what every case gives filled in."""
+    book = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
+    for case in book["cases"]:
+        case["gives"] = book["gives"] | case.get("gives", {})
+    return Book(
+        book["programme"],
+        Clock(book["entered_on"]),
+        book["usual"],
+        book.get("amounts", {}),
+        tuple(book["cases"]),
+    )
+
+
+class Scene:
+    """A city with the book's programme in force, in an empty database."""
+
+    def __init__(self, session: Session, book: Book, home: Path) -> None:
+        self.session, self.book, self.home = session, book, home
+        load_all(session, book.after)
+        self.revision = self._published(book.programme, "")
+        self.places: dict[str, Organization] = {}
+        self.serial = 0
+        self._last_year: Revision | None = None
+
+    def play(self, case: Case) -> int:
+        """Enter *case* after whatever came before it; gives its application's id."""
+        for other in case.get("before", []):
+            for _time in range(other.get("times", 1)):
+                self._become(self._enter(self.revision, case | other), other.get("became"))
+        if "earlier" in case:
+            then = self._year_of(case["earlier"])
+            entered = self._enter(then, case | {"facts": case["earlier"]})
+            self._become(entered, case.get("became"))
+        return self._enter(self.revision, case)
+
+    def _enter(self, revision: Revision, case: Case) -> int:
+        self.serial += 1
+        channel = case.get("channel", revision.channels[0].key)
+        form = self._form(revision, case)
+        actor = replace(system_actor(self.session), role="city-centre")
+        reader = FormReader(self.session, revision, actor, self.book.after, channel)
+        values, problems = reader.read(form)
+        assert values is not None, (case["says"], problems)
+        return enter(self.session, actor, self.book.after, revision, channel, [values])[0]
+
+    def _form(self, revision: Revision, case: Case) -> dict[str, str]:
+        unit = self._unit(case.get("place", {}))
+        own = usual_cells(unit, self.serial)
+        asked = {row.key for row in revision.fields}
+        facts = self.book.usual | case["facts"]
+        form = {key: text for key, text in own.items() if key in asked}
+        return form | {key: str(value) for key, value in facts.items()}
+
+    def _year_of(self, facts: dict[str, Any]) -> Revision:
+        day = (self.book.usual | facts)["application.received_on"]
+        if day.year == self.revision.programme.year:
+            return self.revision
+        if self._last_year is None:
+            year = self.revision.programme.year
+            self._last_year = self._published(self.book.programme, str(year - 1))
+        return self._last_year
+
+    def _published(self, code: str, year: str) -> Revision:
+        """The programme in force; with *year* the same rules as another one of that year."""
+        text = (PROGRAMMES / f"{code}.yaml").read_text(encoding="utf-8")
+        for tier, yuan in self.book.amounts.items():
+            text = re.sub(rf"(key: {tier}, )", rf"\1amount: {yuan}, ", text)
+        if year:
+            own = str(self.revision.programme.year)
+            text = text.replace(f"programme: {code}", f"programme: {code}-{year}")
+            text = text.replace(f"year: {own}", f"year: {year}")
+            text = re.sub(r"number_prefix: (\w+)-", rf"number_prefix: \1{year}-", text)
+            text = re.sub(rf"(opens|closes|paper): {own}", rf"\1: {year}", text)
+        pack = self.home / f"{code}{year}.yaml"
+        pack.write_text(text, encoding="utf-8")
+        actor = system_actor(self.session)
+        made = load_pack(self.session, actor, self.book.after, pack).programme.code
+        return publish(self.session, actor, self.book.after, made)
+
+    def _unit(self, place: dict[str, str]) -> Organization:
+        """The unit at *place*: its code, its nature, and the district or bureau above it."""
+        if "city" not in self.places:
+            self.places["city"] = self._create("C", "city", None, None)
+        above = place.get("district", "D")
+        if above not in self.places:
+            kind = place.get("kind", "district")
+            self.places[above] = self._create(above, kind, self.places["city"], None)
+        code = place.get("unit", f"{above}-U")
+        if code not in self.places:
+            nature = place.get("nature")
+            self.places[code] = self._create(code, "unit", self.places[above], nature)
+        return self.places[code]
+
+    def _create(
+        self, code: str, kind: str, parent: Organization | None, nature: str | None
+    ) -> Organization:
+        made = create_organization(
+            self.session,
+            system_actor(self.session),
+            self.book.after,
+            code=code,
+            name=f"{code}工会",
+            kind=kind,
+            parent=parent,
+        )
+        made.nature = nature
+        self.session.flush()
+        return made
+
+    def _become(self, application_id: int, state: str | None) -> None:
+        """Decided long ago, and no longer claiming: as history is taken over."""
+        if state is None:
+            return
+        gone = update(Application).where(Application.id == application_id)
+        self.session.execute(gone.values(state=state, claims=False))
+        self.session.expire_all()
+
+
+def usual_cells(unit: Organization, serial: int) -> dict[str, str]:
+    """What no case cares about: a person, a paper and an account of their own."""
+    body = f"310115198{serial % 10}0101{serial % 1000:03d}"
+    patent = f"20181{serial:07d}"
+    return {
+        "organization.district": unit.district.name if unit.district else "",
+        "organization.unit": unit.name,
+        "applicant.name": f"张丽{serial}",
+        "applicant.phone": f"138{serial:08d}",
+        "applicant.id_number": body + check_digit(body),
+        "certificate.number": f"S{serial:021d}",
+        "patent.number": f"ZL{patent}.{patent_check_digit(patent)}",
+        "patent.title": f"一种装置{serial}",
+        "studio.name": f"工作室{serial}",
+        "project.title": f"项目{serial}",
+        "payee.card": "6210941234567897",
+    }
+
