@@ -46,6 +46,11 @@ def clock() -> Clock:
     return chosen
 
 
+def wants_json() -> bool:
+    """Whether the command that runs was asked for one JSON object."""
+    return bool(click.get_current_context().params.get("as_json"))
+
+
 def verb(function: Callable[P, dict[str, Any]]) -> Callable[..., None]:
     """Make *function* a command that writes, takes ``--json`` and prints the dict it returns.
 
