@@ -211,16 +211,10 @@ class PolicyRowView(PortalModelView):
 
     def before_write(self, form: Any, model: Any, is_created: bool) -> None:
         """Only drafts change, and only to what compiles."""
-        if is_created:
-            chosen = form.revision.data or ""
-            if chosen not in {str(row.id) for row in self._drafts()}:
-                raise FrozenRevision()
-            model.revision_id = int(chosen)
-        revision = self._draft_of(model)
-        if is_created:
-            with db.session.no_autoflush:
-                model.position = next_position(revision, self.section)
-                model.key = model.key or fresh_key(revision, self.section, self.stem)
+        with db.session.no_autoflush:  # the row has no revision and no place yet
+            if is_created:
+                self._place(form, model)
+            revision = self._draft_of(model)
         db.session.flush()
         db.session.refresh(revision)
         self._refuse_faults(model, revision)
@@ -272,6 +266,16 @@ class PolicyRowView(PortalModelView):
                 field.suggest(offers.get(field.short_name, ()))
             elif isinstance(field, OneOf | Several):
                 field.offer(offers.get(field.short_name, ()))
+
+    def _place(self, form: Any, model: Any) -> None:
+        """A new row stands last in the draft that was chosen, with a key of its own."""
+        chosen = form.revision.data or ""
+        revision = next((row for row in self._drafts() if str(row.id) == chosen), None)
+        if revision is None:
+            raise FrozenRevision()
+        model.revision_id = revision.id
+        model.position = next_position(revision, self.section)
+        model.key = model.key or fresh_key(revision, self.section, self.stem)
 
     def _refuse_faults(self, model: Any, revision: Revision) -> None:
         """What the changed row itself has wrong; the page of the programme lists the rest."""
