@@ -112,10 +112,10 @@ def apply(session: Session, actor: Actor, clock: Clock, reading: Reading) -> lis
 def open_revision(
     session: Session, programme: Programme, channel: str | None
 ) -> tuple[Revision, str]:
-    """The revision in force and the channel, the only one by default; raises ``NotOpen``."""
+    """The revision in force and the channel, its first one by default; raises ``NotOpen``."""
     revision = in_force(session, programme)
     keys = [row.key for row in revision.channels] if revision else []
-    chosen = channel or (keys[0] if len(keys) == 1 else None)
+    chosen = channel or next(iter(keys), None)
     if revision is None or chosen not in keys:
         raise NotOpen(programme=programme.title)
     return revision, str(chosen)

@@ -25,6 +25,8 @@ from portal.access.trail import record_batch
 from portal.clock import SHANGHAI, Clock
 from portal.funding import ledger
 from portal.funding.budget import budget_of, spend
+from portal.policy.check import PAYMENT
+from portal.policy.moments import failing
 
 
 class NothingToPay(Refusal):
@@ -65,7 +67,7 @@ def make_batch(
     require(actor, "payment:make")
     budget = budget_of(session, programme)
     for _attempt in range(5):
-        chosen = _reached(programme, district, budget.cap_fen - budget.spent_fen)
+        chosen = _reached(session, programme, district, budget.cap_fen - budget.spent_fen)
         count, total = session.execute(
             select(func.count(), func.coalesce(func.sum(chosen.c.amount_fen), 0))
         ).one()
@@ -97,8 +99,13 @@ def mark_paid(session: Session, actor: Actor, clock: Clock, batch: PaymentBatch,
     _close_cases(session, actor, clock.now(), batch)
 
 
-def _reached(programme: Programme, district: Organization, remaining: int) -> Any:
-    """Unpaid approved cases of *district* that *remaining* fen reaches, with their place."""
+def _reached(
+    session: Session, programme: Programme, district: Organization, remaining: int
+) -> Any:
+    """Unpaid approved cases of *district* that *remaining* fen reaches, with their place.
+
+    A case that no longer passes what is looked at again before payment waits (S23 一（二）).
+    """
     approved = approvals()
     order = approved.c.approval
     paid = exists().where(
@@ -118,6 +125,7 @@ def _reached(programme: Programme, district: Organization, remaining: int) -> An
             Application.state == APPROVED,
             Application.amount_fen > 0,
             ~paid,
+            *(~held for held in failing(session, programme, PAYMENT)),
         )
         .subquery()
     )

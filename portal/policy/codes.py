@@ -19,7 +19,7 @@ NO_TIER = "tier"
 
 def code_column(key: str) -> str:
     """The name of the code column of a condition or bound."""
-    return f"c_{key.replace('-', '_')}"
+    return f"c_{key.replace('-', '_').replace('.', '_')}"
 
 
 def passed_by_person(key: str, revision_id: int) -> ColumnElement[bool]:

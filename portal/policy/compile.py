@@ -26,7 +26,16 @@ from sqlalchemy import (
 )
 
 from models.application import ELIGIBLE, HELD, INELIGIBLE, Application
-from models.programme import ASK, REFUSE, WAIT, AttachmentRule, Condition, OrderKey, Revision
+from models.programme import (
+    ASK,
+    REFUSE,
+    WAIT,
+    AttachmentRule,
+    Condition,
+    FormField,
+    OrderKey,
+    Revision,
+)
 from portal.policy.bounds import JUDGED, PLACED, bound_columns, bound_needs, bounded, sharing
 from portal.policy.codes import (
     ASKED,
@@ -76,21 +85,36 @@ def compile_policy(
 
 
 def rules_of(revision: Revision) -> list[Condition]:
-    """The conditions of *revision*, and its attachment rules as conditions, in their order."""
-    return [*revision.conditions, *(_as_condition(row) for row in revision.attachments)]
+    """Everything that is checked of a case, as conditions: those of *revision* in their order,
+    then the answers that its form asks only sometimes, then its files. Papers people look at."""
+    asked = [row for row in revision.fields if row.critical and row.when and not row.stage]
+    return [
+        *revision.conditions,
+        *(_as_answered(row) for row in asked),
+        *(_as_attached(row) for row in revision.attachments if row.medium != "paper"),
+    ]
 
 
-def _as_condition(row: AttachmentRule) -> Condition:
-    """Enough files answer the rule; papers are looked at by people."""
-    enough = ["attachment." + row.key, "at least", row.at_least]
+def _as_answered(row: FormField) -> Condition:
+    """What must be answered where the field's terms hold; the reviewer asks for it."""
+    given = [row.key, "at least", 1] if row.kind == "table" else [row.key, "is given"]
+    return _rule(row, row.label, given, ASK)
+
+
+def _as_attached(row: AttachmentRule) -> Condition:
+    """Enough files answer the rule."""
+    enough = [f"attachment.{row.key}", "at least", row.at_least]
+    return _rule(row, row.title, enough, row.otherwise)
+
+
+def _rule(row: FormField | AttachmentRule, says: str, term: list[Any], otherwise: str) -> Condition:
     return Condition(
         key=row.key,
         clause=row.clause,
-        says=row.title,
+        says=says,
         when=row.when,
-        require={"all": [enough]},
-        otherwise=row.otherwise,
-        asks=None,
+        require={"all": [term]},
+        otherwise=otherwise,
         reading="",
         moments=[],
         revision_id=row.revision_id,

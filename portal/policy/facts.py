@@ -28,7 +28,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import aliased
 
 from models.applicant import Applicant
-from models.application import Application, Attachment
+from models.application import Application, Attachment, ListRow
 from models.base import N_
 from models.catalogue import Catalogue, CatalogueEntry
 from models.organization import Organization
@@ -168,6 +168,7 @@ def _kind_of(column: Any) -> str | None:
 def _own(revision: Revision) -> dict[str, Fact]:
     """What this revision alone has: fields, derived facts, attachments."""
     made = [_form_fact(row) for row in revision.fields if _is_fact(row)]
+    made += [_table_fact(row) for row in revision.fields if row.kind == "table"]
     made += [_derived(row, revision) for row in revision.facts]
     made += [_attached(row) for row in revision.attachments]
     return {item.key: item for item in made}
@@ -189,6 +190,12 @@ def _form_fact(row: FormField) -> Fact:
     return Fact(row.key, row.label, kind, lambda _revision: read, is_key=row.is_key)
 
 
+def _table_fact(row: FormField) -> Fact:
+    """A table as a fact: how many rows it has."""
+    count = _counted(ListRow, ListRow.field == row.key)
+    return Fact(row.key, row.label, NUMBER, lambda _revision: count)
+
+
 def _derived(row: DerivedFact, revision: Revision) -> Fact:
     from portal.policy.derived import derived_fact  # made of terms, as tiers are
 
@@ -196,18 +203,15 @@ def _derived(row: DerivedFact, revision: Revision) -> Fact:
 
 
 def _attached(row: AttachmentRule) -> Fact:
-    count = (
-        select(func.count())
-        .select_from(Attachment)
-        .where(
-            Attachment.application_id == Application.id,
-            Attachment.rule_key == row.key,
-            Attachment.removed_at.is_(None),
-        )
-        .correlate(Application)
-        .scalar_subquery()
-    )
+    count = _counted(Attachment, Attachment.rule_key == row.key, Attachment.removed_at.is_(None))
     return Fact(f"attachment.{row.key}", row.title, NUMBER, lambda _revision: count)
+
+
+def _counted(entity: Any, *where: ColumnElement[bool]) -> ColumnElement[Any]:
+    """How many rows of *entity* a case has."""
+    rows = select(func.count()).select_from(entity)
+    own = rows.where(entity.application_id == Application.id, *where)
+    return own.correlate(Application).scalar_subquery()
 
 
 def _rank(key: str, revision: Revision) -> Fact | None:

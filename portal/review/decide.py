@@ -43,6 +43,7 @@ from portal.clock import Clock
 from portal.policy.codes import NO_TIER
 from portal.policy.compile import rules_of
 from portal.policy.judge import judge
+from portal.policy.moments import looked_at
 from portal.review.route import stages_of
 from portal.review.selections import use
 from portal.review.standing import REASONS, groups, not_own, questions_left, standing
@@ -169,6 +170,9 @@ def _lock(act: Act) -> None:
 
 
 def _decide_stage(act: Act, revision: Revision, route: str, stage: Stage) -> None:
+    if act.batch.outcome == PASS and looked_at(revision, stage.key):
+        waiting = select(Application.id).where(*_guards(act, revision, route, stage))
+        judge(act.session, revision, only=waiting)
     if act.batch.outcome == PASS and act.override_reason:
         _override(act, revision, route, stage)
     guards = _guards(act, revision, route, stage)
