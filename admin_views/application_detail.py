@@ -21,6 +21,7 @@ from portal.calendar import calendar_of
 from portal.policy import explain as policy
 from portal.review.deadlines import due_of
 from portal.review.route import editable
+from portal.review.stage_answers import fields_of, stage_of
 from portal.theme import cells
 from portal.theme.pages import Detail, Event, Fact, Finding, Section
 from portal.theme.shapes import Action
@@ -66,6 +67,7 @@ def _standing(application: Application) -> Section:
             Fact(_("Programme"), application.programme.title),
             Fact(_("Submitted on"), cells.day(application.submitted_on)),
             *_due(application),
+            *_to_fill_in(application),
         ],
     )
 
@@ -80,6 +82,15 @@ def _due(application: Application) -> list[Fact]:
     tone: Any = "bad" if late else "plain"
     shown = cells.chip(found.day.isoformat(), tone, "calendar-due", words)
     return [Fact(_("Due"), shown)]
+
+
+def _to_fill_in(application: Application) -> list[Fact]:
+    """Where the stage at which the case waits fills in what only it knows."""
+    stage = stage_of(application, current_actor())
+    if stage is None or not fields_of(application, stage):
+        return []
+    there = url_for("application.stage_view", id=application.id)
+    return [Fact(_("To fill in here"), cells.link(there, stage.title, drawer=False))]
 
 
 def _form(application: Application) -> list[Section]:

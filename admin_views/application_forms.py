@@ -59,6 +59,12 @@ def form_class(revision: Revision, application: Application | None) -> type[Flas
     return type("ApplicationForm", (FlaskForm,), inputs | {"seen_version": HiddenField()})
 
 
+def stage_form(fields: list[FormField]) -> type[FlaskForm]:
+    """A form of what a stage fills in, and the version that was seen."""
+    inputs: dict[str, Any] = {name_of(row.key): _input(row) for row in fields}
+    return type("StageForm", (FlaskForm,), inputs | {"seen_version": HiddenField()})
+
+
 def fieldsets(revision: Revision, application: Application | None) -> Fieldsets:
     """The sections of the paper with the inputs of each."""
     found: dict[str, list[str]] = {}

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from admin_views import application_forms as forms
 from models.application import RETURNED, Application, SurveyAnswer
 from models.base import Refusal, db
-from models.programme import Programme, Revision
+from models.programme import FormField, Programme, Revision
 from portal.policy.judge import in_force
 from portal.review.earlier import (
     already_claimed,
@@ -24,6 +24,7 @@ from portal.review.earlier import (
 from portal.review.entering import edit, enter
 from portal.review.reading import FormReader, Problem, Values
 from portal.review.route import editable
+from portal.review.stage_answers import NotThisStage, fields_of, fill_in, stage_of
 from portal.review.submit import is_open, withdraw
 from portal.translations.words import gettext as _
 from portal.web.actor import clock, current_actor
@@ -69,6 +70,50 @@ class Intake:
         else:
             form.seen_version.data = str(application.version)
         return self._form_page(self.edit_template, form, revision, application)
+
+    @expose("/stage/", methods=("GET", "POST"))
+    def stage_view(self) -> Any:
+        """What the stage at which a case waits fills in itself."""
+        application = self.get_one(request.args.get("id", ""))
+        stage = stage_of(application, current_actor())
+        fields = fields_of(application, stage) if stage else []
+        there = url_for(".details_view", id=application.id)
+        if stage is None or not fields:
+            flash(_(NotThisStage.message), "error")
+            return redirect(there)
+        stored = forms.stored_cells(application, {})
+        first = {forms.name_of(row.key): stored.get(row.key, "") for row in fields}
+        form = forms.stage_form(fields)(data=_dated(first, application.revision))
+        if request.method == "POST" and self._filled(form, application, fields):
+            return redirect(there)
+        if request.method == "GET":
+            form.seen_version.data = str(application.version)
+        return self.render(
+            self.edit_template,
+            form=form,
+            form_opts=None,
+            return_url=there,
+            fieldsets=[(stage.title, [forms.name_of(row.key) for row in fields])],
+            form_title=f"{application.number} {application.applicant.name}",
+        )
+
+    def _filled(self, form: Any, application: Application, fields: list[FormField]) -> bool:
+        typed = {row.key: (form[forms.name_of(row.key)].raw_data or [""])[0] for row in fields}
+        seen = _version(form.seen_version.data)
+        session = db.session()
+        try:
+            problems = fill_in(session, current_actor(), clock(), application, typed, seen)
+        except Refusal as refusal:
+            session.rollback()
+            flash(words_of(refusal), "error")
+            return False
+        if problems:
+            session.rollback()
+            forms.show_problems(form, problems)
+            return False
+        session.commit()
+        flash(_("What this stage fills in was saved."), "success")
+        return True
 
     @expose("/withdraw", methods=("POST",))
     def withdraw(self) -> Any:

@@ -131,7 +131,8 @@ class ApplicationView(Intake, PortalModelView):
     @property
     def permissions(self) -> dict[str, str]:
         """Deciding needs more than reading; revealing is its own permission."""
-        decides = dict.fromkeys(("action_view", "confirm", "outcome"), "application:decide")
+        acts = ("action_view", "confirm", "outcome", "stage_view")
+        decides = dict.fromkeys(acts, "application:decide")
         special = {
             "reveal": "applicant:reveal",
             "export_rows": "application:export",

@@ -13,7 +13,7 @@ from models.base import N_, BigId, Model, UtcDateTime
 from models.types import JSON
 
 SUBMIT, PASS, RETURN, REJECT, WITHDRAW = "submit", "pass", "return", "reject", "withdraw"
-PAY, MOVE = "pay", "move"
+PAY, MOVE, FILL = "pay", "move", "fill"
 OUTCOMES = {
     SUBMIT: N_("Submitted"),
     PASS: N_("Passed"),
@@ -22,6 +22,7 @@ OUTCOMES = {
     WITHDRAW: N_("Withdrawn"),
     PAY: N_("Paid"),
     MOVE: N_("Moved to other rules"),
+    FILL: N_("Filled in"),
 }
 
 

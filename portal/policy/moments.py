@@ -18,9 +18,7 @@ def looked_at(revision: Revision, moment: str) -> list[Condition]:
     return [row for row in revision.conditions if moment in row.moments and row.otherwise != NOTE]
 
 
-def failing(
-    session: Session, programme: Programme, moment: str
-) -> Iterator[ColumnElement[bool]]:
+def failing(session: Session, programme: Programme, moment: str) -> Iterator[ColumnElement[bool]]:
     """For each revision of *programme* that looks again at *moment*: which decided cases no
     longer pass, as a condition on ``Application``."""
     for revision in programme.revisions:

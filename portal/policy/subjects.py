@@ -50,9 +50,13 @@ class Record:
 
     def values(self, answers: Mapping[str, Any]) -> dict[str, Any]:
         """The row's columns from *answers* (form key → value); money comes in yuan."""
-        given = {name: answers.get(f"{self.prefix}.{name}") for name in self.columns}
-        row = {self.columns[name]: _stored(self.columns[name], v) for name, v in given.items()}
+        row = {self.columns[name]: self.stored(name, answers) for name in self.columns}
         return row | self.derive(row)
+
+    def stored(self, name: str, answers: Mapping[str, Any]) -> Any:
+        """What the column of *name* keeps of *answers*: money in fen."""
+        value = answers.get(f"{self.prefix}.{name}")
+        return _in_fen(value) if self.columns[name].endswith("_fen") else value
 
 
 @dataclass(frozen=True)
@@ -76,8 +80,8 @@ class Subject:
         return [f"{row.prefix}.{name}" for row in self.records for name in row.columns]
 
 
-def _stored(attribute: str, value: Any) -> Any:
-    return round(value * 100) if attribute.endswith("_fen") and value is not None else value
+def _in_fen(yuan: float | None) -> int | None:
+    return None if yuan is None else round(yuan * 100)
 
 
 def _same(*names: str) -> dict[str, str]:

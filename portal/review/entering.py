@@ -82,7 +82,7 @@ def edit(
     before = application.state
     application.applicant_id = person
     application.organization_id, application.district_id = unit.id, unit.district_id
-    application.fields = values.fields
+    application.fields = _filled_in(application) | values.fields
     application.payee_kind, application.bank_name = values.payee_kind, values.bank
     application.account = values.account
     application.claim_key = values.claim
@@ -91,7 +91,10 @@ def edit(
     rewrite_records(session, application, values, person, now)
     session.execute(delete(SurveyAnswer).where(SurveyAnswer.application_id == application.id))
     _surveys(session, [values], [application.id])
-    session.execute(delete(ListRow).where(ListRow.application_id == application.id))
+    asked = [row.key for row in application.revision.fields if not row.stage]
+    session.execute(
+        delete(ListRow).where(ListRow.application_id == application.id, ListRow.field.in_(asked))
+    )
     _lists(session, [values], [application.id])
     session.flush()
     audit.record(
@@ -109,6 +112,12 @@ def edit(
     else:
         resubmit(session, actor, clock, application)
     session.refresh(application)
+
+
+def _filled_in(application: Application) -> dict[str, Any]:
+    """What stages filled in, which an edited form leaves as it is."""
+    theirs = {row.key.removeprefix("field.") for row in application.revision.fields if row.stage}
+    return {key: value for key, value in application.fields.items() if key in theirs}
 
 
 def _take(session: Session, application: Application, seen_version: int) -> None:

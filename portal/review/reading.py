@@ -76,7 +76,8 @@ class Values:
 class FormReader:
     """Reads forms of one revision for one actor; units and choices are loaded once.
 
-    A form that *corrects* a returned case came in time when it came first.
+    A form that *corrects* a returned case came in time when it came first. With *stage* the fields
+    are those that the stage fills in, and only ``answers`` has a meaning.
     """
 
     def __init__(
@@ -88,6 +89,7 @@ class FormReader:
         channel: str,
         *,
         corrects: bool = False,
+        stage: str | None = None,
     ) -> None:
         self.session = session
         self.revision = revision
@@ -96,16 +98,13 @@ class FormReader:
         self.corrects = corrects
         self.today = clock.today()
         self.subject = SUBJECTS[revision.programme.subject]
-        self.fields = {row.key: row for row in revision.fields if not row.stage}
+        self.fields = {row.key: row for row in revision.fields if row.stage == stage}
         self._units, self._districts = _places(session, actor)
         self._choices = {row.key: _choices(session, row) for row in self.fields.values()}
 
     def read(self, cells: Mapping[str, Any]) -> tuple[Values | None, list[Problem]]:
         """Read *cells* (form field key → what was typed); either the values or all problems."""
-        found: dict[str, Any] = {}
-        problems: list[Problem] = []
-        for key, row in self.fields.items():
-            self._read_field(row, cells.get(key), found, problems)
+        found, problems = self.answers(cells)
         unit = self._unit(cells, problems)
         payee = self._payee(found, problems)
         self._window(found, problems)
@@ -113,6 +112,14 @@ class FormReader:
         if problems or unit is None or payee is None:
             return None, problems
         return self._values(found, unit, payee), []
+
+    def answers(self, cells: Mapping[str, Any]) -> tuple[dict[str, Any], list[Problem]]:
+        """Every field of *cells* by itself: what it says, and what is wrong with it."""
+        found: dict[str, Any] = {}
+        problems: list[Problem] = []
+        for key, row in self.fields.items():
+            self._read_field(row, cells.get(key), found, problems)
+        return found, problems
 
     def _read_field(
         self, row: FormField, typed: Any, found: dict[str, Any], problems: list[Problem]
@@ -215,8 +222,8 @@ class FormReader:
             account=payee[1],
             bank=payee[2],
             received_on=found.get("application.received_on"),
-            fields=self._own_fields(found),
-            lists={key: rows for key, rows in found.items() if self._is_table(key)},
+            fields=self.own_fields(found),
+            lists=self.tables(found),
             survey=_plain(found, "survey."),
             claim=claim,
             claimed_by=claimed_by,
@@ -224,16 +231,17 @@ class FormReader:
         self._warn(found, values)
         return values
 
-    def _is_table(self, key: str) -> bool:
-        return self.fields[key].kind == "table"
+    def tables(self, found: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
+        """The tables among the answers *found*, by field key."""
+        return {key: rows for key, rows in found.items() if self.fields[key].kind == "table"}
 
-    def _own_fields(self, found: dict[str, Any]) -> dict[str, Any]:
+    def own_fields(self, found: dict[str, Any]) -> dict[str, Any]:
         """What the programme asks and rules may read, as this form said it.
 
         What it says of the person and the unit is kept under the full key, and a key field also
         in the form under which it is claimed.
         """
-        answers = {key: value for key, value in found.items() if not self._is_table(key)}
+        answers = {k: value for k, value in found.items() if self.fields[k].kind != "table"}
         own = _plain(answers, "field.")
         keys = [row.key for row in self.fields.values() if row.is_key and row.key in found]
         named = {f"{key.removeprefix('field.')}.key": certificate_key(found[key]) for key in keys}

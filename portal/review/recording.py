@@ -68,8 +68,9 @@ def make_records(
 def rewrite_records(
     session: Session, application: Application, values: Values, person: int, now: datetime
 ) -> None:
-    """Write an edited form over the records of *application*."""
+    """Write an edited form over the records of *application*, but for what stages fill in."""
     linked: dict[str, int] = {}
+    theirs = {row.key for row in application.revision.fields if row.stage}
     for record in SUBJECTS[application.revision.programme.subject].records:
         row = _row(record, values, person, linked, now)
         row_id = getattr(application, record.link)
@@ -78,8 +79,10 @@ def rewrite_records(
             setattr(application, record.link, row_id)
         else:
             found = session.get_one(record.entity, row_id)
+            left = {record.columns[n] for n in record.columns if f"{record.prefix}.{n}" in theirs}
             for name, value in row.items():
-                setattr(found, name, value)
+                if name not in left:
+                    setattr(found, name, value)
             found.version += 1
         linked[record.link] = row_id
 

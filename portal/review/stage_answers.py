@@ -1,0 +1,132 @@
+"""What a stage fills in itself: a score, a visit's report, the day of acceptance.
+
+The fields belong to the stage, not to the applicant's form; the case is judged anew with them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import delete, insert, select, update
+from sqlalchemy.orm import Session
+
+from models.application import WAITING, Application, ListRow
+from models.base import N_, Refusal
+from models.decision import FILL, DecisionBatch
+from models.programme import FormField, Stage
+from portal.access.actor import Actor
+from portal.access.permissions import require
+from portal.access.scope import visible
+from portal.access.trail import record_batch
+from portal.clock import Clock
+from portal.policy.judge import judge
+from portal.policy.subjects import SUBJECTS
+from portal.review.entering import ChangedMeanwhile
+from portal.review.reading import FormReader, Problem
+from portal.review.standing import not_own
+
+
+class NotThisStage(Refusal):
+    """The case does not wait at a stage that this person fills in."""
+
+    message = N_("This application does not wait at a stage that you fill in.")
+
+
+def stage_of(application: Application, actor: Actor) -> Stage | None:
+    """The stage at which *application* waits, if *actor*'s role decides there."""
+    if application.state != WAITING:
+        return None
+    return next(
+        (
+            stage
+            for stage in application.revision.stages
+            if stage.key == application.stage_key and stage.acts == actor.role
+        ),
+        None,
+    )
+
+
+def fields_of(application: Application, stage: Stage) -> list[FormField]:
+    """The fields that *stage* fills in."""
+    return [row for row in application.revision.fields if row.stage == stage.key]
+
+
+def fill_in(
+    session: Session,
+    actor: Actor,
+    clock: Clock,
+    application: Application,
+    cells: Mapping[str, Any],
+    seen_version: int,
+) -> list[Problem]:
+    """Write what the stage fills in and judge the case with it; gives what is wrong instead.
+
+    Raises ``NotThisStage`` or ``ChangedMeanwhile``; whoever entered the case never fills it in.
+    """
+    require(actor, "application:decide")
+    stage = stage_of(application, actor)
+    mine = select(Application.id).where(
+        Application.id == application.id, visible(Application, actor), not_own(actor)
+    )
+    if stage is None or session.scalar(mine) is None:
+        raise NotThisStage()
+    reader = FormReader(
+        session, application.revision, actor, clock, application.channel, stage=stage.key
+    )
+    found, problems = reader.answers(cells)
+    if problems:
+        return problems
+    batch = _take(session, actor, clock, application, seen_version)
+    _write(session, application, reader, found)
+    session.flush()
+    only = select(Application.id).where(Application.id == application.id)
+    judge(session, application.revision, only=only)
+    record_batch(session, actor, clock.now(), batch, Application.stage_key.expression)
+    session.refresh(application)
+    return []
+
+
+def _take(
+    session: Session, actor: Actor, clock: Clock, application: Application, seen_version: int
+) -> DecisionBatch:
+    """Raise the version if it is still the one that was seen; the act has its decision row."""
+    batch = DecisionBatch(
+        account_id=actor.account_id, outcome=FILL, decided=1, decided_at=clock.now()
+    )
+    session.add(batch)
+    session.flush()
+    guarded = (
+        update(Application)
+        .where(Application.id == application.id, Application.version == seen_version)
+        .values(version=Application.version + 1, batch_id=batch.id, updated_at=clock.now())
+        .returning(Application.id)
+        .execution_options(synchronize_session=False)
+    )
+    if session.scalar(guarded) is None:
+        raise ChangedMeanwhile()
+    session.refresh(application)
+    return batch
+
+
+def _write(
+    session: Session, application: Application, reader: FormReader, found: dict[str, Any]
+) -> None:
+    asked = {key.removeprefix("field.") for key in reader.fields}
+    kept = {key: value for key, value in application.fields.items() if key not in asked}
+    application.fields = kept | reader.own_fields(found)
+    for record in SUBJECTS[application.programme.subject].records:
+        row = getattr(application, record.link.removesuffix("_id"))
+        for name, attribute in record.columns.items():
+            if f"{record.prefix}.{name}" in reader.fields and row is not None:
+                setattr(row, attribute, record.stored(name, found))
+    for key, rows in reader.tables(found).items():
+        session.execute(
+            delete(ListRow).where(ListRow.application_id == application.id, ListRow.field == key)
+        )
+        cells = [
+            {"application_id": application.id, "field": key, "position": place, "cells": row}
+            for place, row in enumerate(rows, 1)
+        ]
+        if cells:
+            session.execute(insert(ListRow), cells)
