@@ -12,6 +12,7 @@ from admin_views.menu import Lines, shell
 from admin_views.money import BatchView, BudgetView
 from admin_views.organization import AccountView, OrganizationView
 from admin_views.people import ApplicantView, CertificateView
+from admin_views.programme_diff import ProgrammeDiffView
 from admin_views.programmes import ClauseView, NoticeView, ProgrammeView, RevisionView
 from admin_views.records import AuditView
 from admin_views.settings import VIEWS as SETTINGS
@@ -129,3 +130,4 @@ def register(app: Flask) -> None:
     with app.app_context():
         for view, model, endpoint in SCREENS:
             admin.add_view(view(model, endpoint=endpoint, url=f"/{endpoint}"))
+        admin.add_view(ProgrammeDiffView(endpoint="programmediff", url="/programme-diff"))

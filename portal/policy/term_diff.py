@@ -26,20 +26,20 @@ _LOWER = ("on or after", "at least", "after", "more than")
 _UPPER = ("on or before", "at most", "before", "less than")
 _VALUES = ("is", "one of")
 _MOVED = {
-    ("low", True): N_("%(fact)s: no earlier than %(new)s now, before it was %(old)s"),
-    ("high", True): N_("%(fact)s: no later than %(new)s now, before it was %(old)s"),
-    ("low", False): N_("%(fact)s: at least %(new)s now, before it was %(old)s"),
-    ("high", False): N_("%(fact)s: at most %(new)s now, before it was %(old)s"),
+    ("least", True): N_("%(fact)s: no earlier than %(new)s now, before it was %(old)s"),
+    ("most", True): N_("%(fact)s: no later than %(new)s now, before it was %(old)s"),
+    ("least", False): N_("%(fact)s: at least %(new)s now, before it was %(old)s"),
+    ("most", False): N_("%(fact)s: at most %(new)s now, before it was %(old)s"),
 }
 _SET = {
-    ("low", True): N_("%(fact)s: no earlier than %(new)s; there was no such limit"),
-    ("high", True): N_("%(fact)s: no later than %(new)s; there was no such limit"),
-    ("low", False): N_("%(fact)s: at least %(new)s; there was no such limit"),
-    ("high", False): N_("%(fact)s: at most %(new)s; there was no such limit"),
+    ("least", True): N_("%(fact)s: no earlier than %(new)s; there was no such limit"),
+    ("most", True): N_("%(fact)s: no later than %(new)s; there was no such limit"),
+    ("least", False): N_("%(fact)s: at least %(new)s; there was no such limit"),
+    ("most", False): N_("%(fact)s: at most %(new)s; there was no such limit"),
 }
 _LIFTED = {
-    "low": N_("%(fact)s: %(old)s is no longer the least"),
-    "high": N_("%(fact)s: %(old)s is no longer the most"),
+    "least": N_("%(fact)s: %(old)s is no longer the least"),
+    "most": N_("%(fact)s: %(old)s is no longer the most"),
 }
 
 
@@ -188,7 +188,7 @@ class TermDiff:
         word = self.new.vocabulary.facts.get(fact)
         is_day = word is not None and word.kind == DATE
         before, after = _limits(old), _limits(new)
-        for end in ("low", "high"):
+        for end in ("least", "most"):
             told: dict[str, Any] = {"fact": label}
             if end in before:
                 told["old"] = self.old.value(fact, before[end])
@@ -248,11 +248,11 @@ def _limits(term: Any) -> dict[str, Any]:
     """The lowest and the highest value that a term allows, where it says."""
     match term:
         case [_, "between", [low, high]]:
-            return {"low": low, "high": high}
+            return {"least": low, "most": high}
         case [_, str(operator), value] if operator in _LOWER:
-            return {"low": value}
+            return {"least": value}
         case [_, str(operator), value] if operator in _UPPER:
-            return {"high": value}
+            return {"most": value}
     return {}
 
 

@@ -13,12 +13,12 @@ from sqlalchemy.orm import Session
 from models.application import APPROVED, DRAFT, RETURNED, WAITING, Application
 from models.audit import AuditEntry
 from models.base import db
-from models.decision import MOVE, Decision, Override
+from models.decision import MOVE, PASS, Decision, Override
 from models.programme import Revision
 from portal.access.permissions import NotAllowed
 from portal.policy.pack_rows import document_of, fill
 from portal.policy.packs import draft, publish
-from portal.review.decide import ReasonRequired
+from portal.review.decide import ReasonRequired, decide
 from portal.review.moving import (
     CHANNEL,
     CLAIM,
@@ -29,6 +29,7 @@ from portal.review.moving import (
     move,
     preview_move,
 )
+from portal.review.selections import freeze
 from portal.verify import violations
 from tests.services.test_decide import ROUTE, Desk, desk
 from tests.support.cases import CLOCK
@@ -173,6 +174,16 @@ def test_what_a_person_let_pass_is_asked_again(desk: Desk) -> None:
     assert desk.case(ids[0]).verdict == "held"
     assert desk.session.scalars(select(Override.voided_at)).one() is not None
     assert list(violations(desk.session)) == []
+
+
+def test_what_was_chosen_before_the_move_must_be_looked_at_again(desk: Desk) -> None:
+    ids = desk.enter(1)
+    _amended(desk)
+    unit, chosen = desk.people["unit"], select(Application.id).where(Application.id.in_(ids))
+    selection = freeze(desk.session, unit, CLOCK, PASS, chosen)
+    move(desk.session, desk.people["centre"], CLOCK, CODE, WHY)
+    skipped = decide(desk.session, unit, CLOCK, selection, PASS).skipped
+    assert [row.kind for row in skipped] == ["changed"]
 
 
 def _other_stage(document: Document) -> None:
