@@ -237,9 +237,9 @@ def _extend_applications() -> None:
 
 
 def _extend_rows() -> None:
-    op.add_column("award_tier", sa.Column("rule", PLAIN_JSON, nullable=True))
-    op.add_column("award_tier", sa.Column("uplift", PLAIN_JSON, nullable=True))
-    op.add_column("award_tier", sa.Column("rounding", PLAIN_JSON, nullable=True))
+    op.add_column("award_tier", sa.Column("rule", sa.JSON(), nullable=True))
+    op.add_column("award_tier", sa.Column("uplift", sa.JSON(), nullable=True))
+    op.add_column("award_tier", sa.Column("rounding", sa.JSON(), nullable=True))
     op.add_column(
         "bound", sa.Column("take", sa.String(length=20), server_default="cases", nullable=False)
     )
@@ -256,7 +256,7 @@ def _extend_rows() -> None:
     )
     op.add_column("form_field", sa.Column("when", PLAIN_JSON, server_default="[]", nullable=False))
     op.add_column(
-        "form_field", sa.Column("columns", PLAIN_JSON, server_default="[]", nullable=False)
+        "form_field", sa.Column("columns", sa.JSON(), server_default="[]", nullable=False)
     )
     op.add_column("form_field", sa.Column("at_least", BIG, nullable=True))
     op.add_column("form_field", sa.Column("at_most", BIG, nullable=True))
