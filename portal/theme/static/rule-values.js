@@ -184,7 +184,7 @@ const RuleValues = (words) => {
     const known = fact.choices.map(([key]) => key);
     const all = [...fact.choices, ...values.filter((value) => !known.includes(value)).map((value) => [value, String(value)])];
     return el("span", { className: "jx-rule-ticks" }, ...all.map(([key, word]) => tick(now.includes(key), (on) => {
-      now = on ? [...now.filter((value) => value !== key), key] : now.filter((value) => value !== key);
+      now = now.includes(key) === on ? now : on ? [...now, key] : now.filter((value) => value !== key);
       set(now);
     }, word)));
   }
