@@ -31,7 +31,7 @@ class Sentence:
     """One change. ``section`` is a section of a pack or empty, ``key`` and ``clause`` the row's.
 
     ``message`` is a msgid; ``params`` fill it, in the language they were said in. ``title`` names
-    the row where several sentences may speak of it.
+    the row where a sentence does not.
     """
 
     section: str
@@ -138,13 +138,8 @@ class _Diff:
                 yield _whole(message, {})
 
     def section(self, section: str) -> Iterator[Sentence]:
-        """What changed in the rows of a section: kept ones first, then new, then gone."""
+        """What changed in a section: rows that came, rows that went, their order, then the rest."""
         before, after = self.old.rows(section), self.new.rows(section)
-        for key, row in after.items():
-            if key in before:
-                title = self.new.reader.words(row).title
-                for message, params in self.rows.changes(section, before[key], row):
-                    yield Sentence(section, key, row.clause or "", message, params, title)
         came = [row for key, row in after.items() if key not in before]
         gone = [row for key, row in before.items() if key not in after]
         if section == "fields":
@@ -157,6 +152,13 @@ class _Diff:
             titles = [self.new.reader.words(row).title for row in after.values()]
             told = {"rows": self.names(titles)}
             yield Sentence(section, "", "", N_("They stand in this order now: %(rows)s"), told)
+        for key in kept:
+            yield from self._changed(section, before[key], after[key])
+
+    def _changed(self, section: str, old: Any, new: Any) -> Iterator[Sentence]:
+        title = "" if section == "fields" else self.new.reader.words(new).title
+        for message, params in self.rows.changes(section, old, new):
+            yield Sentence(section, new.key, new.clause or "", message, params, title)
 
     def _paid(self, side: _Side) -> str:
         return side.reader.vocabulary.label(side.revision.pays_for)
