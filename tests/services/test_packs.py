@@ -358,7 +358,10 @@ def test_the_commands_tell_their_results(app: Flask, edit: Edit, tmp_path: Path)
     assert run("programme", "draft", CODE, "--json")["revision"] == 3
     first = tmp_path / "first.yaml"
     first.write_text(run("programme", "dump", f"{CODE}@1"), encoding="utf-8")
-    assert run("programme", "diff", str(first), str(PACK), "--json") == {"differences": []}
+    assert run("programme", "diff", str(first), str(PACK), "--json") == {
+        "differences": [],
+        "sentences": [],
+    }
     bad = run("programme", "check", str(edit(("year: 2026", "year: 新"))), "--json", status=1)
     assert [(row["line"], row["path"]) for row in bad["problems"]] == [(5, "year")]
     assert "没有" in run("programme", "dump", f"{CODE}@9", status=1)
