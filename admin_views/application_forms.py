@@ -197,9 +197,7 @@ def _text(value: Any) -> str:
 
 def _input(row: FormField) -> Field:
     label = f"{row.label} *" if row.critical else row.label
-    look = _LOOKS.get(row.kind, {})
-    if row.kind == "table":
-        look = look | {"data-columns": json.dumps(row.columns, ensure_ascii=False)}
+    look = _table_look(row) if row.kind == "table" else _LOOKS.get(row.kind, {})
     shared: dict[str, Any] = {"description": row.hint, "render_kw": look}
     if row.kind == "yes_no":
         choices = [("", ""), ("yes", _("Yes")), ("no", _("No"))]
@@ -209,6 +207,17 @@ def _input(row: FormField) -> Field:
     if row.kind == "date":
         return DateField(label, **shared)
     return (TextAreaField if row.kind in _LOOKS else StringField)(label, **shared)
+
+
+def _table_look(row: FormField) -> dict[str, Any]:
+    """What draws a table as rows of inputs: its columns and the words of its buttons."""
+    return {
+        **_LOOKS["table"],
+        "data-columns": json.dumps(row.columns, ensure_ascii=False),
+        "data-say-add": _("Add a row"),
+        "data-say-remove": _("Remove"),
+        "data-say-yes-no": f"{_('Yes')}|{_('No')}",
+    }
 
 
 _LOOKS: dict[str, dict[str, Any]] = {
