@@ -19,7 +19,10 @@ from portal.review.earlier import (
     claimed_problem,
     contradictions,
     person_key,
+    record_contradictions,
+    records_before,
     said_before,
+    standing_keys,
 )
 from portal.review.entering import edit, enter
 from portal.review.reading import FormReader, Problem, Values
@@ -194,7 +197,11 @@ class Intake:
     ) -> list[Problem]:
         key = person_key(values)
         said = said_before(db.session(), [key], application_id)
-        return contradictions(reader, values, said.get(key))
+        records = records_before(
+            db.session(), reader.revision.programme, standing_keys(values), application_id
+        )
+        found = contradictions(reader, values, said.get(key))
+        return [*found, *record_contradictions(reader, values, records)]
 
     def _form_page(
         self, template: str, form: Any, revision: Revision, application: Application | None

@@ -20,8 +20,11 @@ from portal.review.earlier import (
     claimed_problem,
     contradictions,
     person_key,
+    record_contradictions,
+    records_before,
     said_before,
     said_by,
+    standing_keys,
 )
 from portal.review.entering import enter
 from portal.review.reading import FormReader, Problem, Values
@@ -163,9 +166,12 @@ def _refuse_contradictions(
     """Move rows that say otherwise of their person than a live application or an earlier row."""
     keys = [person_key(values) for _number, values in reading.accepted]
     people = said_before(session, keys)
+    standing = [key for _number, values in reading.accepted for key in standing_keys(values)]
+    records = records_before(session, reading.programme, standing)
     kept: list[tuple[int, Values]] = []
     for key, (number, values) in zip(keys, reading.accepted, strict=True):
         problems = contradictions(reader, values, people.get(key))
+        problems += record_contradictions(reader, values, records)
         if problems:
             reading.refused.append(RefusedRow(number, problems, cells[number]))
         else:

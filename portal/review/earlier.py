@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -11,6 +12,8 @@ from sqlalchemy.orm import Session
 from models.applicant import Applicant
 from models.application import APPROVED, PAID, RETURNED, WAITING, Application
 from models.base import N_, in_parts
+from models.programme import Programme
+from portal.policy.subjects import RECORDS, link_of
 from portal.review.claims import claim_field
 from portal.review.reading import FormReader, Problem, Values, problem_at
 
@@ -110,3 +113,62 @@ def contradictions(reader: FormReader, values: Values, said: Said | None) -> lis
 def said_by(values: Values, number: str) -> Said:
     """What a form that becomes application *number* says of its person."""
     return Said(values.applicant["name"], values.applicant["is_union_member"], number)
+
+
+Standing = tuple[str, int, str]
+"""A record that belongs to its unit over the years: prefix, unit and identity."""
+
+
+def standing_keys(values: Values) -> list[Standing]:
+    """The lasting records that a form speaks of."""
+    return [
+        (record.prefix, values.unit.id, str(values.records[record.prefix][record.identity]))
+        for record in RECORDS
+        if record.stays and record.prefix in values.records
+    ]
+
+
+def records_before(
+    session: Session, programme: Programme, keys: Sequence[Standing], but: int | None = None
+) -> dict[Standing, tuple[dict[str, Any], str]]:
+    """Of the records *keys*, what they hold and the number of a live application of *programme*
+    that is about them, other than *but*: over the years a studio may well change."""
+    found: dict[Standing, tuple[dict[str, Any], str]] = {}
+    for record in (row for row in RECORDS if row.stays):
+        identity = getattr(record.entity, record.identity)
+        for part in in_parts([name for prefix, _unit, name in keys if prefix == record.prefix]):
+            rows = session.execute(
+                select(record.entity, Application.number)
+                .join(Application, link_of(record) == record.entity.id)
+                .where(
+                    identity.in_(part),
+                    Application.programme_id == programme.id,
+                    Application.state.in_((WAITING, RETURNED, APPROVED, PAID)),
+                    Application.id != (but or 0),
+                )
+            )
+            for row, number in rows:
+                key = (record.prefix, row.organization_id, getattr(row, record.identity))
+                held = {name: getattr(row, kept) for name, kept in record.columns.items()}
+                found[key] = (held, number)
+    return found
+
+
+def record_contradictions(
+    reader: FormReader,
+    values: Values,
+    before: Mapping[Standing, tuple[dict[str, Any], str]],
+) -> list[Problem]:
+    """Where a form says otherwise of a lasting record than a live application that shares it."""
+    message = N_("differs from what %(number)s says of the same one; correct one of the two")
+    problems = []
+    for key in standing_keys(values):
+        held, number = before.get(key, ({}, ""))
+        record = next(row for row in RECORDS if row.prefix == key[0])
+        for name, stored in held.items():
+            field = reader.fields.get(f"{record.prefix}.{name}")
+            typed = values.records[record.prefix][record.columns[name]]
+            told = field is not None and None not in (typed, stored)
+            if field and told and typed != stored and name != record.needed[0]:
+                problems.append(problem_at(field, message, {"number": number}))
+    return problems
