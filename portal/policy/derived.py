@@ -92,7 +92,9 @@ def _of_earlier(row: DerivedFact, revision: Revision) -> Sql:
     taken: Any = func.count()
     if row.take == "sum":
         taken = func.coalesce(func.sum(_EARLIER[str(row.column)].build(revision)), 0)
-    family = select(Programme.id).where(Programme.family == revision.programme.family)
+    # a pack that is only looked at belongs to no programme yet
+    name = revision.programme.family if revision.programme else ""
+    family = select(Programme.id).where(Programme.family == name)
     counted = (
         select(taken)
         .select_from(_CASE)

@@ -8,7 +8,7 @@ there, and ``<text fact>.length``.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -61,7 +61,7 @@ def fact(key: str, revision: Revision) -> Fact | None:
     """The fact called *key* in *revision*, derived ones included; ``None`` when there is none."""
     if key in FACTS:
         return FACTS[key]
-    return _own(revision).get(key) or _rank(key, revision) or _length(key, revision)
+    return _own_fact(key, revision) or _rank(key, revision) or _length(key, revision)
 
 
 def facts_of(revision: Revision) -> dict[str, Fact]:
@@ -120,7 +120,8 @@ _OF_THE_CASE = ("applicant.", "organization.")
 def _column(key: str, label: str, kind: str, column: Any, needs: Any = None) -> Fact:
     entity = needs or column.class_
     tables = frozenset() if entity is Application else frozenset({entity})
-    return Fact(key, label, kind, lambda _revision: column, tables)
+    read: ColumnElement[Any] = column.expression
+    return Fact(key, label, kind, lambda _revision: read, tables)
 
 
 def _key(key: str, label: str, column: Any) -> Fact:
@@ -167,11 +168,24 @@ def _kind_of(column: Any) -> str | None:
 
 def _own(revision: Revision) -> dict[str, Fact]:
     """What this revision alone has: fields, derived facts, attachments."""
-    made = [_form_fact(row) for row in revision.fields if _is_fact(row)]
-    made += [_table_fact(row) for row in revision.fields if row.kind == "table"]
-    made += [_derived(row, revision) for row in revision.facts]
-    made += [_attached(row) for row in revision.attachments]
-    return {item.key: item for item in made}
+    return {key: make(row, revision) for key, make, row in _rows(revision)}
+
+
+def _own_fact(key: str, revision: Revision) -> Fact | None:
+    """The revision's own fact called *key*; no other is made, so that derived facts may name
+    facts."""
+    return next((make(row, revision) for own, make, row in _rows(revision) if own == key), None)
+
+
+def _rows(revision: Revision) -> Iterator[tuple[str, Callable[[Any, Revision], Fact], Any]]:
+    """The key of each own fact, and how it is made of which row."""
+    for field_row in revision.fields:
+        if field_row.kind == "table":
+            yield field_row.key, _table_fact, field_row
+        elif _is_fact(field_row):
+            yield field_row.key, _form_fact, field_row
+    yield from ((row.key, _derived, row) for row in revision.facts)
+    yield from ((f"attachment.{row.key}", _attached, row) for row in revision.attachments)
 
 
 def _is_fact(row: FormField) -> bool:
@@ -184,13 +198,13 @@ def _is_fact(row: FormField) -> bool:
 _NAMES = ("applicant.name", "organization.unit", "organization.district")
 
 
-def _form_fact(row: FormField) -> Fact:
+def _form_fact(row: FormField, _revision: Revision) -> Fact:
     own = row.key.removeprefix("field.")
     kind, read = form_value(row, Application.fields[f"{own}.key" if row.is_key else own])
     return Fact(row.key, row.label, kind, lambda _revision: read, is_key=row.is_key)
 
 
-def _table_fact(row: FormField) -> Fact:
+def _table_fact(row: FormField, _revision: Revision) -> Fact:
     """A table as a fact: how many rows it has."""
     count = _counted(ListRow, ListRow.field == row.key)
     return Fact(row.key, row.label, NUMBER, lambda _revision: count)
@@ -202,7 +216,7 @@ def _derived(row: DerivedFact, revision: Revision) -> Fact:
     return derived_fact(row, revision)
 
 
-def _attached(row: AttachmentRule) -> Fact:
+def _attached(row: AttachmentRule, _revision: Revision) -> Fact:
     count = _counted(Attachment, Attachment.rule_key == row.key, Attachment.removed_at.is_(None))
     return Fact(f"attachment.{row.key}", row.title, NUMBER, lambda _revision: count)
 

@@ -78,7 +78,7 @@ def fill_in(
     if problems:
         return problems
     batch = _take(session, actor, clock, application, seen_version)
-    _write(session, application, reader, found)
+    write(session, application, reader, found)
     session.flush()
     only = select(Application.id).where(Application.id == application.id)
     judge(session, application.revision, only=only)
@@ -109,9 +109,10 @@ def _take(
     return batch
 
 
-def _write(
+def write(
     session: Session, application: Application, reader: FormReader, found: dict[str, Any]
 ) -> None:
+    """Write what *reader* read of a stage's fields over those of *application*."""
     asked = {key.removeprefix("field.") for key in reader.fields}
     kept = {key: value for key, value in application.fields.items() if key not in asked}
     application.fields = kept | reader.own_fields(found)
