@@ -11,7 +11,7 @@ from sqlalchemy.orm import joinedload
 
 from admin_views.base import PortalModelView
 from admin_views.filters import ListFilter, equals_number
-from admin_views.yaml_field import LinesField
+from admin_views.yaml_field import LinesField, NumbersField
 from models.base import Refusal, db
 from models.calendar import CalendarDay
 from models.catalogue import Catalogue, CatalogueEntry
@@ -124,9 +124,12 @@ class EntryView(PortalModelView):
     column_labels: ClassVar[dict[str, Any]] = {"catalogue": _l("Catalogue")}
     form_columns = (
         "catalogue", "position", "code", "title", "category", "mark", "rank", "aliases",
-        "retired_on",
+        "cells", "retired_on",
     )  # fmt: skip
-    form_overrides: ClassVar[dict[str, Any]] = {"aliases": LinesField}
+    form_overrides: ClassVar[dict[str, Any]] = {"aliases": LinesField, "cells": NumbersField}
+    column_descriptions: ClassVar[dict[str, Any]] = {
+        "cells": _l("Numbers that rules look up, one a line: name, colon, number."),
+    }
     list_loads = (joinedload(CatalogueEntry.catalogue),)
     list_phone: ClassVar[Any] = {"title": "title", "code": "side"}
     list_filters = (

@@ -20,6 +20,7 @@ from models.programme import (
     DRAFT,
     PUBLISHED,
     REVISION_STATES,
+    FormField,
     Programme,
     Revision,
 )
@@ -178,7 +179,7 @@ class BookMaker:
 
     def _section(self, key: str) -> BookSection:
         rows = rows_of(self.revision, key)
-        made = [self._row(key, row, rows) for row in rows]
+        made = [self._row(key, row, _movable(row, rows)) for row in rows]
         return BookSection(
             key=key,
             title=_(TITLES[key]),
@@ -266,6 +267,13 @@ def _parts(key: str, rows: list[Any], made: list[BookRow]) -> Iterator[BookPart]
     for title in dict.fromkeys(row.section for row in rows):
         inside = [shown for row, shown in zip(rows, made, strict=True) if row.section == title]
         yield BookPart(title, inside)
+
+
+def _movable(row: Any, rows: list[Any]) -> list[Any]:
+    """The rows among which *row* moves: a form field stays in its section of the form."""
+    if not isinstance(row, FormField):
+        return rows
+    return [each for each in rows if each.section == row.section]
 
 
 def _row(revision: Revision, section: str, row_id: str) -> Any:

@@ -12,11 +12,11 @@ from flask_admin import expose
 from flask_wtf import FlaskForm
 from flask_wtf.file import FileField, FileRequired
 from markupsafe import Markup
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import joinedload
 from werkzeug.wrappers import Response
 from wtforms import IntegerField, SelectField, StringField
-from wtforms.validators import InputRequired, Length, NumberRange, Regexp
+from wtforms.validators import InputRequired, Length, NumberRange, Optional, Regexp
 
 from admin_views import views
 from admin_views.base import PortalModelView
@@ -76,10 +76,37 @@ class ClauseView(PortalModelView):
     list_title = _l("Clauses")
     column_list = ("key", "notice", "says")
     column_labels: ClassVar[dict[str, Any]] = {"notice": _l("Notice")}
-    form_columns = ("notice", "position", "key", "says")
+    form_columns = ("notice", "key", "says", "position")
+    column_descriptions: ClassVar[dict[str, Any]] = {
+        "key": _l("Its number as the notice writes it."),
+    }
     list_loads = (joinedload(Clause.notice),)
     list_order = ("id", False)
     list_phone: ClassVar[Any] = {"key": "title"}
+
+    def get_create_form(self) -> Any:
+        """A new clause need not say where it stands."""
+        form = super().get_create_form()
+        hint = _l("Its place in the notice; left empty, it stands last.")
+        form.position = IntegerField(_l("No."), [Optional()], description=hint)
+        return form
+
+    def create_form(self, obj: Any = None) -> Any:
+        """A clause of the notice whose page asked for it."""
+        form = super().create_form(obj)
+        wanted = request.args.get("notice", "")
+        if request.method == "GET" and wanted.isdecimal():
+            form.notice.data = db.session.get(Notice, int(wanted))
+        return form
+
+    def before_write(self, form: Any, model: Clause, is_created: bool) -> None:
+        """A clause without a place stands last."""
+        if model.position is None:
+            with db.session.no_autoflush:
+                places = select(func.max(Clause.position)).where(
+                    Clause.notice_id == form.notice.data.id
+                )
+                model.position = (db.session.scalar(places) or 0) + 1
 
 
 class StartForm(FlaskForm):

@@ -10,13 +10,12 @@ from models.base import N_, db
 from models.catalogue import Catalogue, CatalogueEntry
 from models.programme import FIELD_KINDS
 from portal.calendar import BACK, FORWARD, NONE
+from portal.policy.facts import DATE
 from portal.policy.operators import OPERATORS
-from portal.policy.row_words import ROUNDING_MODES, ROUNDING_UNITS
-from portal.policy.vocabulary import ROW, Vocabulary
+from portal.policy.row_words import ENTERED, ROUNDING_MODES, ROUNDING_UNITS, STAGE, RowReader
+from portal.policy.vocabulary import Vocabulary
 from portal.translations.words import gettext as _
 
-ANCHORS = ("window.opens", "window.closes", "application.submitted_on")
-"""Days after which a stage may be due."""
 ROLLS = {
     FORWARD: N_("a day off moves it to the next working day"),
     BACK: N_("a day off moves it to the working day before"),
@@ -101,7 +100,7 @@ def told_to_script(words: Vocabulary) -> dict[str, Any]:
             {"key": key, "title": title, "columns": columns}
             for key, title, columns in _catalogues(words)
         ],
-        "anchors": [[key, words.label(key)] for key in ANCHORS],
+        "anchors": _anchors(words),
         "periods": _pairs(PERIOD_NAMES),
         "rolls": _pairs(ROLLS),
         "steps": [[key, _(PERIOD_NAMES[key])] for key in ("days", "months", "years")],
@@ -123,7 +122,7 @@ def _fact(word: Any) -> dict[str, Any]:
         "kind": word.kind,
         "group": word.group,
         "choices": list(word.choices.items()),
-        "row": word.key.startswith(ROW),
+        "row": word.row,
     }
 
 
@@ -137,6 +136,17 @@ def _catalogues(words: Vocabulary) -> list[tuple[str, str, list[str]]]:
     for key, cells in rows:
         columns.setdefault(key, {}).update(dict.fromkeys(cells or ()))
     return [(key, title, list(columns.get(key, ()))) for key, title in words.catalogues.items()]
+
+
+def _anchors(words: Vocabulary) -> list[list[str]]:
+    """Days and events after which a stage may be due: [value, word, group]."""
+    reader = RowReader(words)
+    days = [word for word in words.facts.values() if word.kind == DATE and not word.row]
+    stages = [ENTERED, *(f"{STAGE}{row.key}" for row in words.revision.stages)]
+    return [
+        *([word.key, word.label, word.group] for word in days),
+        *([key, reader.anchor(key), _("Stages")] for key in stages),
+    ]
 
 
 def _pairs(said: dict[str, str]) -> list[list[str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from io import StringIO
 from typing import Any
 
@@ -26,6 +27,31 @@ class LinesField(TextAreaField):
         """One entry per line that is not empty."""
         text = valuelist[0] if valuelist else ""
         self.data = [line.strip() for line in text.splitlines() if line.strip()]
+
+
+class NumbersField(TextAreaField):
+    """Names with numbers, one a line: ``name: 12.5``."""
+
+    def _value(self) -> str:
+        if self.raw_data:
+            return str(self.raw_data[0])
+        return "\n".join(f"{name}: {number}" for name, number in (self.data or {}).items())
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        """Every line that is not empty; what is no number is refused."""
+        lines = [line for line in (valuelist[0] if valuelist else "").splitlines() if line.strip()]
+        self.data = dict(map(_named_number, lines))
+
+
+def _named_number(line: str) -> tuple[str, int | float]:
+    name, _colon, text = line.replace("：", ":").rpartition(":")
+    try:
+        number = float(text.replace(",", ""))
+    except ValueError:
+        number = math.nan
+    if not name.strip() or not math.isfinite(number):
+        raise ValidationError(_("“%(line)s” is not a name, a colon and a number.", line=line))
+    return name.strip()[:60], int(number) if number.is_integer() else number
 
 
 class YamlField(TextAreaField):

@@ -241,6 +241,9 @@ def _unset(revision: Revision) -> Iterator[Problem]:
     for name in ("windows", "channels", "fields", "tiers", "stages"):
         if not getattr(revision, name):
             yield Problem((name,), N_("must have at least one row"))
+    for place, asked in enumerate(revision.fields):
+        if asked.kind == "choice" and not asked.choices and not asked.catalogue:
+            yield Problem(("fields", place, "choices"), N_("must have choices or a catalogue"))
     for place, row in enumerate(revision.tiers):
         if row.amount_fen is None and row.rule is None:
             yield Problem(("tiers", "rows", place, "amount"), N_("must be set before publishing"))

@@ -17,7 +17,7 @@ from portal.access.permissions import require
 from portal.clock import Clock
 from portal.policy.pack_rows import fill, rules
 from portal.policy.row_words import rows_of
-from portal.policy.starters import starter_fields
+from portal.policy.starters import paid_for, starter_fields
 from portal.policy.vocabulary import Say
 
 
@@ -66,6 +66,7 @@ def start_programme(
     revision = Revision(programme=programme, number=1, state=DRAFT, version=1)
     session.add(revision)
     if like is None:
+        revision.pays_for = paid_for(about.subject)
         revision.fields = starter_fields(about.subject, say)
     else:
         fill(revision, rules(like))
@@ -118,7 +119,7 @@ def fresh_key(revision: Revision, section: str, stem: str) -> str:
     """A key that no row of *section* has yet: *stem* and a number."""
     taken = {row.key for row in getattr(revision, section)}
     if section in ("conditions", "bounds"):  # they share their keys
-        taken = {row.key for row in (*revision.conditions, *revision.bounds)}
+        taken = {row.key for row in revision.conditions} | {row.key for row in revision.bounds}
     number = len(taken) + 1
     while f"{stem}{number}" in taken:
         number += 1

@@ -18,6 +18,7 @@ from portal.policy.check import Path as Place
 from portal.policy.check import Problem, problems
 from portal.policy.codes import NO_TIER
 from portal.policy.compile import rules_of
+from portal.policy.contradictions import contradictions
 from portal.policy.operators import OPERATORS, TABLE
 from portal.policy.pack_files import Flaw, PackFile, read
 from portal.policy.pack_rows import fill, rows_of
@@ -82,6 +83,8 @@ def problems_of(
     yield from _roles(revision)
     yield from _states(revision)
     yield from _findings(revision)
+    if publishing:
+        yield from contradictions(session, revision)
 
 
 def _repeated(document: dict[str, Any]) -> Iterator[Problem]:

@@ -46,7 +46,7 @@ def spot(revision: Revision, path: Path, say: Say) -> Spot:
     rows = getattr(revision, section, None) if section in SECTIONS else None
     words, row = [say(TITLES.get(section, section))], None
     if rows and steps and isinstance(steps[0], int) and steps[0] < len(rows):
-        place = steps.pop(0)
+        place = int(steps.pop(0))
         row = rows[place]
         words.append(say(N_("row %(number)s, %(key)s"), number=place + 1, key=_name(row)))
         words += _column(section, steps, say)

@@ -40,6 +40,8 @@ PERIODS = {
     "day_of_next_month": N_("day %(count)s of the month after: %(anchor)s"),
 }
 """How long a stage has, in words."""
+STAGE, ENTERED = "stage.", "stage.entered"
+"""Events that a deadline may count from: an earlier stage passed, or this one reached."""
 ROUNDING_UNITS = {"fen": N_("fen"), "yuan": N_("yuan"), "ten": N_("ten yuan")}
 ROUNDING_MODES = {
     "down": N_("rounded down"),
@@ -198,11 +200,20 @@ class RowReader:
 
     def due(self, due: dict[str, Any]) -> str:
         """A deadline."""
-        anchor = self.vocabulary.label(str(due.get("after", "")))
+        anchor = self.anchor(str(due.get("after", ENTERED)))
         words = [
             self.say(PERIODS[key], count=due[key], anchor=anchor) for key in PERIODS if key in due
         ]
         return "".join(words)
+
+    def anchor(self, key: str) -> str:
+        """The day or event that a deadline counts from."""
+        if key == ENTERED:
+            return self.say(N_("reaching this stage"))
+        if key.startswith(STAGE):
+            title = self.vocabulary.stage(key.removeprefix(STAGE))
+            return self.say(N_("passing “%(stage)s”"), stage=title)
+        return self.vocabulary.label(key)
 
     def _field_marks(self, row: FormField) -> Iterator[str]:
         yield self.say(FIELD_KINDS.get(row.kind, row.kind))

@@ -51,6 +51,12 @@ def starter_fields(subject: str, say: Say) -> list[FormField]:
     return [_field(key, place, key in needed, say) for place, key in enumerate(keys, 1)]
 
 
+def paid_for(subject: str) -> str:
+    """What one award of *subject* is usually for: its own record, else its person."""
+    records = SUBJECTS[subject].records
+    return records[-1].prefix if records else "person"
+
+
 def stored_fields(subject: str, say: Say) -> dict[str, str]:
     """Every form key that the portal keeps for *subject* in a table of its own, with its name."""
     keys = dict.fromkeys([*SUBJECTS[subject].needed, *SUBJECTS[subject].keys, *_PLACES])

@@ -57,6 +57,11 @@ class Word:
     choices: dict[str, str] = field(default_factory=dict)
     is_key: bool = False
 
+    @property
+    def row(self) -> bool:
+        """Whether it is a column of a table field, which only derived facts read."""
+        return self.key.startswith(ROW)
+
 
 def plainly(message: str, /, **params: Any) -> str:
     """*message* as it is, *params* put in: a ``Say`` where nobody chose a language."""
