@@ -11,6 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 
 from admin_views.application_cells import MARKS, VERDICT_MARKS, book
+from admin_views.application_files import shown_files
 from admin_views.application_forms import mask_of, stored_cells
 from models.application import RETURNED, WAITING, Application
 from models.base import db
@@ -47,6 +48,7 @@ def detail(application: Application, actions: list[Action]) -> Detail:
         edit_url=url_for("application.edit_view", id=application.id) if writes else "",
         withdraw_url=url_for("application.withdraw") if writes and _is_out(application) else "",
         page_url=url_for("application.details_view", id=application.id),
+        files=shown_files(application),
     )
 
 
@@ -74,7 +76,7 @@ def _standing(application: Application) -> Section:
 
 def _due(application: Application) -> list[Fact]:
     """When this stage should be done; a year without a published calendar is provisional."""
-    found = due_of(calendar_of(db.session()), application)
+    found = due_of(db.session(), calendar_of(db.session()), application)
     if found is None:
         return []
     late = found.day < clock().today()

@@ -15,7 +15,11 @@ from werkzeug.wrappers import Response
 from admin_views import application_acts as acts
 from admin_views import application_cells as made
 from admin_views import application_forms as forms
+from admin_views.answer_filter import AnswerFilter
+from admin_views.answer_filter import offered as answers_offered
 from admin_views.application_detail import detail
+from admin_views.application_files import PERMISSIONS as FILES
+from admin_views.application_files import Attachments
 from admin_views.application_intake import Intake
 from admin_views.base import PortalModelView
 from admin_views.choices import districts, programmes, worded
@@ -69,7 +73,7 @@ def _tiers() -> Iterable[tuple[str, str]]:
     return [(key, key) for key in made.book().tier_keys()]
 
 
-class ApplicationView(Intake, PortalModelView):
+class ApplicationView(Intake, Attachments, PortalModelView):
     """Every application in the actor's subtree."""
 
     permission = "application"
@@ -120,6 +124,8 @@ class ApplicationView(Intake, PortalModelView):
                    lambda: made.book().stage_titles().items()),
         ListFilter("verdict", _l("Verdict"), equals(Application.verdict),
                    lambda: worded(VERDICTS)),
+        AnswerFilter("answer", _l("Answer on the form"), lambda _value: true(),
+                     answers_offered),
         ListFilter("tier", _l("Level"), equals(Application.tier_key), _tiers),
         ListFilter("district", _l("District"), equals_number(Application.district_id), districts),
         ListFilter("from", _l("Submitted from"), lambda day: Application.submitted_on >= day,
@@ -139,7 +145,7 @@ class ApplicationView(Intake, PortalModelView):
             "export_full": "applicant:reveal",
             "withdraw": "application:write",
         }
-        return super().permissions | decides | special
+        return super().permissions | decides | special | FILES
 
     def load(self, ids: Sequence[int]) -> list[Any]:
         """One joined statement for the page."""

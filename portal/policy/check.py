@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from models.base import N_, Refusal
-from models.programme import CHOOSE, OUTCOMES, REFUSE, SPILL, Bound, DerivedFact, Revision
+from models.programme import CHOOSE, OUTCOMES, REFUSE, SPILL, Bound, DerivedFact, Revision, Stage
 from portal.policy.derived import EARLIER, SHARED, row_facts
 from portal.policy.facts import DATE, MONEY, NUMBER, Fact, fact
 from portal.policy.terms import group_sql, term_sql
@@ -18,6 +18,8 @@ from portal.policy.tiers import tier_fen
 Path = tuple[str | int, ...]
 PAYMENT = "payment"
 """The moment, beside the stages, at which a condition may be looked at again."""
+STAGE, ENTERED = "stage.", "stage.entered"
+"""Events that a due date may count from: an earlier stage passed, or this one reached."""
 
 
 @dataclass(frozen=True)
@@ -211,12 +213,22 @@ def _stages(revision: Revision) -> Iterator[Problem]:
         path: Path = ("stages", place)
         seen.add(row.key)
         yield from _terms((*path, "when"), row.when, revision)
+        yield from _due((*path, "due", "after"), row, revision, seen)
         if row.returns_to and row.returns_to not in seen:
             message = N_("must be this stage or an earlier one")
             yield Problem((*path, "returns_to"), message)
         for word in ("waiting", "passed", "failed", "returned"):
             if not row.words.get(word):
                 yield Problem((*path, "words", word), N_("must be given"))
+
+
+def _due(path: Path, row: Stage, revision: Revision, seen: set[str]) -> Iterator[Problem]:
+    """A due date counts from a day of the case, from reaching this stage or passing another."""
+    after = (row.due or {}).get("after", ENTERED)
+    known = fact(after, revision) if not after.startswith(STAGE) else None
+    passed = after.removeprefix(STAGE) in seen - {row.key}
+    if after != ENTERED and not (passed or (known is not None and known.kind == DATE)):
+        yield Problem(path, N_("must be a date fact, stage.entered or stage. and an earlier stage"))
 
 
 def _windows(revision: Revision) -> Iterator[Problem]:

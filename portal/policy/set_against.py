@@ -26,8 +26,6 @@ from models.application import (
     INELIGIBLE,
     PAID,
     REFUSED,
-    RETURNED,
-    WAITING,
     Application,
 )
 from portal.access.actor import Actor
@@ -37,18 +35,19 @@ from portal.policy.compile import Policy
 DECIDED = "decided"
 """Stands for the verdict of a case that was approved, paid or refused."""
 _AWARDED = (APPROVED, PAID)
-_COMPARED = (WAITING, RETURNED, *_AWARDED, REFUSED)
 _GROUPED = ("district_id", "was", "now", "was_tier", "now_tier")
 
 
-def set_against(policy: Policy, actor: Actor, cases: ColumnElement[bool], most: int) -> Any:
-    """One statement over the submitted *cases* that *actor* sees, *policy* worked out once.
+def set_against(policy: Policy, actor: Actor, most: int) -> Any:
+    """One statement over the submitted cases of *policy*'s revision that *actor* sees.
 
     Its rows have ``number, district_id, was, now, was_tier, now_tier, was_fen, now_fen, keys,
     cases, repriced, otherwise``. Those without a number are sums by district, verdicts and tiers,
-    after them come the first *most* cases that flip; ``keys`` list what decides them.
+    after them come the first *most* cases that flip; ``keys`` list what decides them. The policy
+    is worked out once.
     """
-    compared = _compared(policy, actor, cases).cte("compared").prefix_with("MATERIALIZED")
+    judged, refused = _judged(policy, actor), _refused(policy, actor)
+    compared = union_all(judged, refused).cte("compared").prefix_with("MATERIALIZED")
     there = compared.c
     sums = select(
         cast(null(), String).label("number"),
@@ -74,16 +73,19 @@ def set_against(policy: Policy, actor: Actor, cases: ColumnElement[bool], most: 
     return union_all(sums, select(*flips.c))
 
 
-def _compared(policy: Policy, actor: Actor, cases: ColumnElement[bool]) -> Select[Any]:
-    """One row a case. Decided cases stand for themselves on both sides."""
+def _judged(policy: Policy, actor: Actor) -> Select[Any]:
+    """One row a case that is judged. Awarded ones stand for themselves on both sides.
+
+    The judged are joined with what is stored, never the other way: SQLite would look through all
+    of them once a case.
+    """
     found = policy.statement.subquery("judged")
-    decided = Application.state.in_((*_AWARDED, REFUSED))
+    decided = Application.state.in_(_AWARDED)
     was: Any = case((decided, DECIDED), else_=Application.verdict)
     now: Any = case((decided, DECIDED), else_=found.c.verdict)
-    paid = case((Application.state == REFUSED, 0), else_=Application.amount_fen)
-    now_fen = case((decided, paid), else_=found.c.amount_fen)
-    held = case((Application.state == REFUSED, null()), else_=Application.tier_key)
-    differs = found.c.amount_fen != Application.amount_fen
+    stored, fen = Application.tier_key, Application.amount_fen
+    found_tier = case((found.c.verdict == INELIGIBLE, null()), else_=found.c.tier_key)
+    differs = found.c.amount_fen != fen
     judged_otherwise = found.c.verdict.is_distinct_from(Application.verdict) | differs
     return (
         select(
@@ -92,19 +94,31 @@ def _compared(policy: Policy, actor: Actor, cases: ColumnElement[bool]) -> Selec
             Application.district_id,
             was.label("was"),
             now.label("now"),
-            case((was == INELIGIBLE, null()), else_=held).label("was_tier"),
-            case((decided, held), (now == INELIGIBLE, null()), else_=found.c.tier_key).label(
-                "now_tier"
-            ),
-            paid.label("was_fen"),
-            now_fen.label("now_fen"),
+            case((was == INELIGIBLE, null()), else_=stored).label("was_tier"),
+            case((decided, stored), else_=found_tier).label("now_tier"),
+            fen.label("was_fen"),
+            case((decided, fen), else_=found.c.amount_fen).label("now_fen"),
             _deciding(now, found).label("keys"),
             _one(and_(~decided, was == now, differs)).label("repriced"),
-            _one(and_(Application.state.in_(_AWARDED), judged_otherwise)).label("otherwise"),
+            _one(and_(decided, judged_otherwise)).label("otherwise"),
         )
-        .select_from(Application)
-        .outerjoin(found, found.c.id == Application.id)
-        .where(cases, Application.state.in_(_COMPARED), visible(Application, actor))
+        .select_from(found)
+        .join(Application, Application.id == found.c.id)
+        .where(visible(Application, actor))
+    )
+
+
+def _refused(policy: Policy, actor: Actor) -> Select[Any]:
+    """One row a case that was refused: nobody judges it, and it gets nothing."""
+    none, zero = cast(null(), String), literal(0)
+    columns: list[Any] = [
+        *(Application.id, Application.number, Application.district_id),
+        *(literal(DECIDED), literal(DECIDED), none, none, zero, zero, literal(""), zero, zero),
+    ]
+    return select(*columns).where(
+        Application.revision_id == policy.revision.id,
+        Application.state == REFUSED,
+        visible(Application, actor),
     )
 
 

@@ -109,7 +109,7 @@ def simulate(
         for problem in problems(revision):
             reason = Because(problem.message, problem.params)
             raise CannotSimulate(path=".".join(map(str, problem.path)), reason=reason)
-        tally.add(actor, base, revision, Application.revision_id == base.id)
+        tally.add(actor, base, revision)
     return tally.told(time.perf_counter() - started)
 
 
@@ -159,11 +159,11 @@ class Tally:
         self.found = Simulation()
         self._districts: dict[int | None, DistrictSum] = {}
 
-    def add(self, actor: Actor, base: Revision, revision: Revision, cases: Any) -> None:
-        """Judge by *revision* those that *cases* selects; *base* says what stood in their way."""
+    def add(self, actor: Actor, base: Revision, revision: Revision) -> None:
+        """Judge the cases of *revision* by it; *base* says what stood in their way before."""
         left = self.most - len(self.found.flips)
         policy = policy_for(self.session, revision)
-        rows = self.session.execute(set_against(policy, actor, cases, left)).all()
+        rows = self.session.execute(set_against(policy, actor, left)).all()
         for row in rows:
             if row.number is None:
                 self._count(row)

@@ -27,6 +27,14 @@ class DayOfText(FunctionElement[Any]):
     inherit_cache = True
 
 
+class ShanghaiDay(FunctionElement[Any]):
+    """The day that a moment, kept in UTC, is in Shanghai."""
+
+    name = "shanghai_day"
+    type = Date()
+    inherit_cache = True
+
+
 def shifted(day: ColumnElement[Any], rule: dict[str, int]) -> ColumnElement[Any]:
     """*day* moved forward by the one period that *rule* gives: days, months or years."""
     months = rule.get("months", 0) + 12 * rule.get("years", 0)
@@ -36,6 +44,11 @@ def shifted(day: ColumnElement[Any], rule: dict[str, int]) -> ColumnElement[Any]
 def day_of_text(text: ColumnElement[Any]) -> ColumnElement[Any]:
     """The day that *text* (``2026-08-31``) says."""
     return DayOfText(text)
+
+
+def shanghai_day(moment: ColumnElement[Any]) -> ColumnElement[Any]:
+    """The day of *moment* in Shanghai, eight hours ahead of UTC all year."""
+    return ShanghaiDay(moment)
 
 
 @compiles(Shifted, "sqlite")
@@ -62,3 +75,14 @@ def _day_sqlite(element: DayOfText, compiler: Any, **options: Any) -> str:
 @compiles(DayOfText, "postgresql")
 def _day_postgresql(element: DayOfText, compiler: Any, **options: Any) -> str:
     return f"CAST({compiler.process(element.clauses, **options)} AS DATE)"
+
+
+@compiles(ShanghaiDay, "sqlite")
+def _shanghai_sqlite(element: ShanghaiDay, compiler: Any, **options: Any) -> str:
+    return f"date({compiler.process(element.clauses, **options)}, '+8 hours')"
+
+
+@compiles(ShanghaiDay, "postgresql")
+def _shanghai_postgresql(element: ShanghaiDay, compiler: Any, **options: Any) -> str:
+    moment = compiler.process(element.clauses, **options)
+    return f"CAST(({moment}) + make_interval(hours => 8) AS DATE)"

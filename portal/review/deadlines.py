@@ -1,4 +1,8 @@
-"""When a case is due at the stage where it waits, and which cases are due soon."""
+"""When a case is due at the stage where it waits, and which cases are due soon.
+
+A due rule counts from a date fact of the case, from the day it came to the stage
+(``stage.entered``), or from the day it passed an earlier one (``stage.<key>``).
+"""
 
 from __future__ import annotations
 
@@ -6,23 +10,28 @@ from collections.abc import Iterable
 from datetime import date, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, false, or_
+from sqlalchemy import ColumnElement, and_, false, func, or_, select
+from sqlalchemy.orm import Session
 
 from models.application import WAITING, Application
-from models.programme import Revision
+from models.decision import PASS, Decision
+from models.programme import Revision, Stage
 from portal.calendar import Calendar, Due
+from portal.policy.check import ENTERED, STAGE
+from portal.policy.facts import fact, source
+from portal.policy.sql_days import shanghai_day
 
 _LONGEST = 5_000
 """Days between anchor and due date that ``due_by`` looks back."""
 
 
-def due_of(calendar: Calendar, application: Application) -> Due | None:
+def due_of(session: Session, calendar: Calendar, application: Application) -> Due | None:
     """When the stage at which *application* waits should be done; ``None`` without a due date."""
     if application.state != WAITING:
         return None
     for stage in application.revision.stages:
         if stage.key == application.stage_key and stage.due:
-            anchor = _anchor(application, stage.due["after"])
+            anchor = _anchor(session, application, stage)
             return calendar.due(anchor, stage.due) if anchor else None
     return None
 
@@ -33,7 +42,7 @@ def due_by(calendar: Calendar, revisions: Iterable[Revision], limit: date) -> Co
         and_(
             Application.revision_id == revision.id,
             Application.stage_key == stage.key,
-            _anchored_in_time(calendar, revision, stage.due, limit),
+            _anchored_in_time(calendar, revision, stage, limit),
         )
         for revision in revisions
         for stage in revision.stages
@@ -42,26 +51,54 @@ def due_by(calendar: Calendar, revisions: Iterable[Revision], limit: date) -> Co
     return and_(Application.state == WAITING, or_(false(), *parts))
 
 
-def _anchor(application: Application, name: str) -> date | None:
-    if name == "application.submitted_on":
-        return application.submitted_on
-    window = application.window
-    if window is None:
-        return None
-    return window.opens_on if name == "window.opens" else window.closes_on
+def _anchor(session: Session, application: Application, stage: Stage) -> date | None:
+    anchor, needs = _anchor_sql(stage, application.revision)
+    found: date | None = session.scalar(
+        select(anchor).select_from(source(needs)).where(Application.id == application.id)
+    )
+    return found
 
 
 def _anchored_in_time(
-    calendar: Calendar, revision: Revision, rule: dict[str, Any], limit: date
+    calendar: Calendar, revision: Revision, stage: Stage, limit: date
 ) -> ColumnElement[bool]:
-    """Whether the anchor of *rule* is early enough; due dates never fall as anchors rise."""
-    if rule["after"] == "application.submitted_on":
-        latest = _latest_anchor(calendar, rule, limit)
-        return Application.submitted_on <= latest if latest else false()
-    opens = rule["after"] == "window.opens"
-    days = {row.id: row.opens_on if opens else row.closes_on for row in revision.windows}
-    due = [row_id for row_id, day in days.items() if calendar.due(day, rule).day <= limit]
-    return Application.window_id.in_(due)
+    """Whether the anchor is early enough; due dates never fall as anchors rise."""
+    latest = _latest_anchor(calendar, stage.due or {}, limit)
+    if latest is None:
+        return false()
+    anchor, needs = _anchor_sql(stage, revision)
+    if not needs:
+        return anchor <= latest
+    early = select(Application.id).select_from(source(needs)).where(anchor <= latest)
+    return Application.id.in_(early.where(Application.revision_id == revision.id))
+
+
+def _anchor_sql(stage: Stage, revision: Revision) -> tuple[ColumnElement[Any], frozenset[Any]]:
+    """The day that the stage's due date counts from, and the tables it is read from."""
+    name = (stage.due or {})["after"]
+    if name.startswith(STAGE):
+        return _passed(stage.key if name == ENTERED else name.removeprefix(STAGE), name), _NOTHING
+    known = fact(name, revision)
+    return (known.build(revision), known.needs) if known else (false(), _NOTHING)
+
+
+_NOTHING: frozenset[Any] = frozenset()
+
+
+def _passed(key: str, name: str) -> ColumnElement[Any]:
+    """The Shanghai day on which a case came to its stage, or passed an earlier one."""
+    here = (
+        (Decision.to_stage == key, Decision.from_stage.is_distinct_from(key))
+        if name == ENTERED
+        else (Decision.from_stage == key, Decision.outcome == PASS)
+    )
+    moment = (
+        select(func.max(Decision.decided_at))
+        .where(Decision.application_id == Application.id, *here)
+        .correlate(Application)
+        .scalar_subquery()
+    )
+    return shanghai_day(moment)
 
 
 def _latest_anchor(calendar: Calendar, rule: dict[str, Any], limit: date) -> date | None:

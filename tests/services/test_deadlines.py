@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
 from models.application import Application
 from models.calendar import CalendarDay
+from models.decision import Decision, DecisionBatch
 from models.programme import Revision
 from portal.access.accounts import system_actor
 from portal.access.permissions import NotAllowed
 from portal.calendar import Calendar, calendar_of, load_days
 from portal.calendar_files import BadCalendar, read_days
+from portal.policy.sql_days import shanghai_day
 from portal.review.deadlines import due_by, due_of
 from seed.calendars import published as days
 from tests.conftest import City
@@ -57,8 +59,8 @@ def office(session: Session, city: City) -> Office:
 
 
 def test_a_stage_is_due_by_its_clause(office: Office) -> None:
-    assert due_of(office.calendar, office.at("unit")) is None
-    due = due_of(office.calendar, office.at("district"))
+    assert due_of(office.session, office.calendar, office.at("unit")) is None
+    due = due_of(office.session, office.calendar, office.at("district"))
     assert due is not None
     assert (due.day, due.provisional) == (date(2026, 9, 29), False)
 
@@ -66,7 +68,7 @@ def test_a_stage_is_due_by_its_clause(office: Office) -> None:
 def test_a_decided_case_is_due_no_more(office: Office) -> None:
     case = office.at("district")
     case.state = "approved"
-    assert due_of(office.calendar, case) is None
+    assert due_of(office.session, office.calendar, case) is None
 
 
 @pytest.mark.parametrize(
@@ -78,10 +80,14 @@ def test_a_decided_case_is_due_no_more(office: Office) -> None:
         {"after": "application.submitted_on", "days": 14, "roll": "none"},
         {"after": "application.submitted_on", "day_of_next_month": 15, "roll": "back"},
         {"after": "application.submitted_on", "years": 1},
+        {"after": "certificate.issued_on", "months": 18},
+        {"after": "stage.entered", "working_days": 5},
+        {"after": "stage.unit", "days": 14},
     ],
 )
 def test_the_list_agrees_with_each_case(office: Office, rule: dict[str, Any]) -> None:
     office.at("district")
+    _decided(office)
     stage = SimpleNamespace(key="district", due=rule)
     revision = SimpleNamespace(
         id=office.revision.id, stages=[stage], windows=office.revision.windows
@@ -89,16 +95,43 @@ def test_the_list_agrees_with_each_case(office: Office, rule: dict[str, Any]) ->
     dues = {}
     for row in office.session.scalars(select(Application)):
         case = SimpleNamespace(
-            state=row.state, stage_key=row.stage_key, submitted_on=row.submitted_on,
-            window=row.window, revision=revision,
+            id=row.id, state=row.state, stage_key=row.stage_key, revision=revision,
         )  # fmt: skip
-        found = due_of(office.calendar, cast(Application, case))
+        found = due_of(office.session, office.calendar, cast(Application, case))
         assert found is not None
         dues[row.id] = found.day
     for limit in sorted({day + timedelta(days=n) for day in dues.values() for n in (-1, 0, 1)}):
         where = due_by(office.calendar, [cast(Revision, revision)], limit)
         listed = set(office.session.scalars(select(Application.id).where(where)))
         assert listed == {row_id for row_id, day in dues.items() if day <= limit}
+
+
+def _decided(office: Office) -> None:
+    """Each case passed the first stage, on evenings that are the next day in Shanghai."""
+    act = DecisionBatch(outcome="pass", decided_at=CLOCK.now())
+    office.session.add(act)
+    office.session.flush()
+    for number, row_id in enumerate(office.ids):
+        moment = datetime(2026, 9, 20, 15, 59, tzinfo=UTC) + timedelta(hours=7 * number)
+        row = {"application_id": row_id, "batch_id": act.id, "outcome": "pass", "version": 1,
+               "from_stage": "unit", "to_stage": "district", "to_state": "waiting",
+               "revision_id": office.revision.id, "amount_fen": 0, "reason": "",
+               "decided_at": moment}  # fmt: skip
+        office.session.execute(insert(Decision).values(row))
+
+
+def test_evenings_belong_to_the_next_day_in_shanghai(office: Office) -> None:
+    office.at("district")
+    _decided(office)
+    passed = [
+        office.session.scalar(
+            select(shanghai_day(Decision.decided_at)).where(
+                Decision.application_id == row_id, Decision.outcome == "pass"
+            )
+        )
+        for row_id in office.ids[:2]
+    ]
+    assert passed == [date(2026, 9, 20), date(2026, 9, 21)]
 
 
 def test_a_year_is_replaced_as_a_whole(office: Office) -> None:
