@@ -223,7 +223,7 @@ class _Move:
         """What was moved; set against the verdicts that stand until the cases are judged."""
         tally = Tally(self.session)
         latest = self.origins[-1] if self.origins else self.target
-        tally.add(self.actor, latest, self.target, Application.revision_id == self.target.id)
+        tally.add(self.actor, latest, self.target)
         moved, drafts = self.session.execute(
             select(func.count(), func.coalesce(func.sum(case((_is_draft(), 1), else_=0)), 0)).where(
                 Application.batch_id == self.batch.id
