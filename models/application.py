@@ -192,14 +192,17 @@ class ListRow(Model):
 
 
 class Attachment(Model):
-    """A file that belongs to an application, kept under its SHA-256 ``digest``.
+    """A file that belongs to an application; its bytes lie sealed outside the database.
 
-    ``rule_key`` is the attachment rule that it answers; ``removed_at`` marks what was replaced.
+    ``row_key`` names and binds the sealed file; ``size`` and the SHA-256 ``digest`` are of what was
+    sealed. ``rule_key`` is the attachment rule that it answers; ``removed_at`` marks what was
+    replaced.
     """
 
     __tablename__ = "attachment"
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    row_key: Mapped[str] = mapped_column(String(22), unique=True)
     application_id: Mapped[int] = mapped_column(ForeignKey("application.id"), index=True)
     rule_key: Mapped[str] = mapped_column(String(40))
     file_name: Mapped[str] = mapped_column(String(200), info={"label": N_("File")})
@@ -209,6 +212,9 @@ class Attachment(Model):
     account_id: Mapped[int | None] = mapped_column(ForeignKey("account.id"))
     made_at: Mapped[datetime] = mapped_column(UtcDateTime)
     removed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+    application: Mapped[Application] = relationship()
+    account: Mapped[Account | None] = relationship()
 
 
 class SurveyAnswer(Model):

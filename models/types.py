@@ -46,15 +46,23 @@ class Keyring:
 
     def seal(self, text: str, place: str) -> bytes:
         """Encrypt *text* for *place* (``table.column.row_key``): key id, NUL, nonce, ciphertext."""
-        nonce = os.urandom(12)
-        sealed = self._ciphers[self._active].encrypt(nonce, text.encode(), place.encode())
-        return self._active.encode() + b"\0" + nonce + sealed
+        return self.seal_bytes(text.encode(), place)
 
     def open(self, sealed: bytes, place: str) -> str:
         """Decrypt what ``seal`` gave; raises ``InvalidTag`` when it was changed or moved."""
+        return self.open_bytes(sealed, place).decode()
+
+    def seal_bytes(self, data: bytes, place: str) -> bytes:
+        """``seal`` for what is no text."""
+        nonce = os.urandom(12)
+        sealed = self._ciphers[self._active].encrypt(nonce, data, place.encode())
+        return self._active.encode() + b"\0" + nonce + sealed
+
+    def open_bytes(self, sealed: bytes, place: str) -> bytes:
+        """``open`` for what is no text."""
         key_id, _, rest = bytes(sealed).partition(b"\0")
         cipher = self._ciphers[key_id.decode()]
-        return cipher.decrypt(rest[:12], rest[12:], place.encode()).decode()
+        return cipher.decrypt(rest[:12], rest[12:], place.encode())
 
     def index(self, text: str, kind: str) -> bytes:
         """The blind index of a normalised identifier: 32 bytes, equal for equal text."""

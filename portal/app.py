@@ -16,6 +16,7 @@ from models.base import begin_writing, db
 from models.types import keyring
 from portal.clock import Clock
 from portal.config import ROOT, Config
+from portal.evidence.vault import vault
 from portal.jobs import queue
 from portal.translations import words
 from portal.translations.build import build_if_stale
@@ -33,6 +34,7 @@ def create_app(config: Config | None = None) -> Flask:
     clock = Clock(config.today)
     app.extensions["portal_clock"] = clock
     keyring.configure(config.field_keys, config.index_key)
+    vault.configure(config.home)
     db.init_app(app)
     migrate.init_app(app)
     csrf.init_app(app)

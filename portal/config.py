@@ -25,6 +25,7 @@ class Config:
     ``require_totp`` makes city and finance staff enrol a second factor. ``password_kinds`` is how
     many kinds of characters a password mixes, ``password_days`` how long it lasts; 0 asks nothing.
     ``proxies`` is how many proxies before us may be believed about the address of the browser.
+    ``attachment_megabytes`` is the most that one attached file may have.
     """
 
     database_url: str
@@ -42,6 +43,7 @@ class Config:
     password_kinds: int = 0
     password_days: int = 0
     proxies: int = 0
+    attachment_megabytes: int = 20
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Config:
@@ -65,6 +67,7 @@ class Config:
             password_kinds=_number(env, "PORTAL_PASSWORD_KINDS", 0),
             password_days=_number(env, "PORTAL_PASSWORD_DAYS", 0),
             proxies=_number(env, "PORTAL_PROXIES", 0),
+            attachment_megabytes=_number(env, "PORTAL_ATTACHMENT_MB", 20),
         )
 
 

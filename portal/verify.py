@@ -14,7 +14,7 @@ from models.application import Application
 from models.types import Sealed
 from portal.access import audit
 from portal.funding import ledger, proof
-from portal.review import invariants
+from portal.review import attachment_proof, invariants
 
 Proof = Callable[[Session], Iterator[str]]
 
@@ -53,5 +53,6 @@ PROOFS: tuple[Proof, ...] = (
     invariants.violations,
     ledger.violations,
     proof.violations,
+    attachment_proof.violations,
     sealed_values,
 )

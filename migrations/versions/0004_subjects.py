@@ -185,6 +185,7 @@ def _create_tables() -> None:
     op.create_table(
         "attachment",
         sa.Column("id", BIG, nullable=False),
+        sa.Column("row_key", sa.String(length=22), nullable=False),
         sa.Column("application_id", BIG, nullable=False),
         sa.Column("rule_key", sa.String(length=40), nullable=False),
         sa.Column("file_name", sa.String(length=200), nullable=False),
@@ -199,6 +200,7 @@ def _create_tables() -> None:
             ["application_id"], ["application.id"], name="fk_attachment_application_id"
         ),
         sa.PrimaryKeyConstraint("id", name="pk_attachment"),
+        sa.UniqueConstraint("row_key", name="uq_attachment_row_key"),
     )
     op.create_index("ix_attachment_application_id", "attachment", ["application_id"], unique=False)
     op.create_table(

@@ -40,6 +40,7 @@ PERMISSIONS: dict[str, frozenset[str]] = {
     "application:write": _EDITORS,
     "application:decide": frozenset({CENTRE, APPROVER, DISTRICT, GRASS_ROOTS}),
     "application:import": _EDITORS,
+    "application:attach": _EDITORS | {APPROVER},
     "application:backdate": frozenset({CENTRE}),
     "application:export": _STAFF,
     "applicant:read": _STAFF,

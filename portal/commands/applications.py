@@ -1,4 +1,4 @@
-"""``flask applications``: sheets in and out."""
+"""``flask applications``: sheets in and out, files of a case."""
 
 from __future__ import annotations
 
@@ -6,15 +6,22 @@ from pathlib import Path
 from typing import Any
 
 import click
+from flask import current_app
+from sqlalchemy import select
 
 from models.application import Application
 from models.base import db
 from portal.access.accounts import actor_named
+from portal.access.scope import visible
 from portal.cli import clock, verb
+from portal.commands.judge import NoSuchApplication
+from portal.evidence.cleaning import clean
 from portal.exchange.applications_in import Reading, apply, read_applications
 from portal.exchange.applications_out import export_applications
 from portal.exchange.refused_sheet import reasons
 from portal.policy.packs import programme_called
+from portal.review import attachments
+from portal.review.attachment_proof import sweep
 from portal.translations.words import told
 
 
@@ -72,6 +79,35 @@ def export_command(
     )
     session.commit()
     return {"rows": rows, "file": str(out)}
+
+
+@applications.command("attach")
+@click.argument("number")
+@click.argument("rule")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--as", "login", required=True, help="The account that acts.")
+@verb
+def attach_command(number: str, rule: str, file: Path, login: str) -> dict[str, Any]:
+    """Add a PDF, JPEG or PNG to an application as an answer to one of its rules."""
+    with file.open("rb") as stream:
+        cleaned = clean(stream, current_app.extensions["portal_config"].attachment_megabytes)
+    session = db.session()
+    actor = actor_named(session, login)
+    case = session.scalar(
+        select(Application).where(Application.number == number, visible(Application, actor))
+    )
+    if case is None:
+        raise NoSuchApplication(number=number)
+    added = attachments.add(session, actor, clock(), case, rule, file.name, cleaned)
+    session.commit()
+    return {"attachment": added.id, "file": added.file_name, "size": added.size}
+
+
+@applications.command("sweep")
+@verb
+def sweep_command() -> dict[str, Any]:
+    """Remove files that belong to no application, and those removed a month ago."""
+    return {"removed": sweep(db.session(), clock())}
 
 
 def _told(reading: Reading) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Literal
 
 from markupsafe import Markup
 
+from portal.theme.files import ShownFiles
 from portal.theme.shapes import Action, Choice, Count, Filter, Tone
 
 Kind = Literal["eligible", "ask", "refuse", "note"]
@@ -271,6 +272,7 @@ class Detail:
     withdraw_url: str = ""
     page_url: str = ""
     print_url: str = ""
+    files: ShownFiles | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,13 @@
 
 from flask import Flask
 
-from portal.web import actor, errors, exports, headers, health, imports, login, routes
+from portal.web import actor, bodies, errors, exports, headers, health, imports, login, routes
 
 
 def register(app: Flask) -> None:
     """Attach every page, error handler and header rule to *app*."""
     headers.register(app)
+    bodies.register(app)
     errors.register(app)
     actor.register(app)
     routes.register(app)
