@@ -24,6 +24,7 @@ from portal.evidence.patents import check_digit as patent_check_digit
 from portal.policy.packs import load_pack, publish
 from portal.review.entering import enter
 from portal.review.reading import FormReader
+from portal.review.stage_answers import write
 from seed.catalogues import load_all
 
 PROGRAMMES = ROOT / "seed" / "programmes"
@@ -34,13 +35,15 @@ Case = dict[str, Any]
 class Book:
     """The cases of one programme, and the day after its windows, when the city enters them.
 
-    ``usual`` are the answers that a case has unless it says otherwise; ``amounts`` fill what a
-    notice leaves unset, so that its rules can be tried at all.
+    ``usual`` are the answers that a case has unless it says otherwise, what stages fill in among
+    them, ``place`` where it usually stands; ``amounts`` fill what a notice leaves unset, so that
+    its rules can be tried at all.
     """
 
     programme: str
     after: Clock
     usual: dict[str, Any]
+    place: dict[str, str]
     amounts: dict[str, float]
     cases: tuple[Case, ...]
 
@@ -59,6 +62,7 @@ def read_book(path: Path) -> Book:
         book["programme"],
         Clock(book["entered_on"]),
         book["usual"],
+        book.get("place", {}),
         book.get("amounts", {}),
         tuple(book["cases"]),
     )
@@ -78,26 +82,49 @@ class Scene:
     def play(self, case: Case) -> int:
         """Enter *case* after whatever came before it; gives its application's id."""
         for other in case.get("before", []):
-            for _time in range(other.get("times", 1)):
-                self._become(self._enter(self.revision, case | other), other.get("became"))
+            entered = self._enter(self.revision, case | other, other.get("times", 1))
+            self._become(entered, other.get("became"))
         if "earlier" in case:
             then = self._year_of(case["earlier"])
             entered = self._enter(then, case | {"facts": case["earlier"]})
             self._become(entered, case.get("became"))
-        return self._enter(self.revision, case)
+        return self._enter(self.revision, case)[0]
 
-    def _enter(self, revision: Revision, case: Case) -> int:
-        self.serial += 1
+    def _enter(self, revision: Revision, case: Case, times: int = 1) -> list[int]:
         channel = case.get("channel", revision.channels[0].key)
-        form = self._form(revision, case)
         actor = replace(system_actor(self.session), role="city-centre")
+        unit = self._unit(self.book.place | case.get("place", {}))
         reader = FormReader(self.session, revision, actor, self.book.after, channel)
-        values, problems = reader.read(form)
-        assert values is not None, (case["says"], problems)
-        return enter(self.session, actor, self.book.after, revision, channel, [values])[0]
+        forms = [self._form(revision, case, unit) for _time in range(times)]
+        found = []
+        for form in forms:
+            values, problems = reader.read(form)
+            assert values is not None, (case["says"], problems)
+            found.append(values)
+        entered = enter(self.session, actor, self.book.after, revision, channel, found)
+        for application_id, form in zip(entered, forms, strict=True):
+            self._fill_in(revision, application_id, channel, form)
+        return entered
 
-    def _form(self, revision: Revision, case: Case) -> dict[str, str]:
-        unit = self._unit(case.get("place", {}))
+    def _fill_in(
+        self, revision: Revision, application_id: int, channel: str, form: dict[str, str]
+    ) -> None:
+        """What the stages would have filled in, once they had the case."""
+        actor = system_actor(self.session)
+        for stage in dict.fromkeys(row.stage for row in revision.fields if row.stage):
+            reader = FormReader(
+                self.session, revision, actor, self.book.after, channel, stage=stage
+            )
+            if not reader.fields.keys() & form.keys():
+                continue
+            found, problems = reader.answers(form)
+            assert not problems, problems
+            case = self.session.get_one(Application, application_id)
+            write(self.session, case, reader, found)
+            self.session.flush()
+
+    def _form(self, revision: Revision, case: Case, unit: Organization) -> dict[str, str]:
+        self.serial += 1
         own = usual_cells(unit, self.serial)
         asked = {row.key for row in revision.fields}
         facts = self.book.usual | case["facts"]
@@ -160,11 +187,11 @@ class Scene:
         self.session.flush()
         return made
 
-    def _become(self, application_id: int, state: str | None) -> None:
+    def _become(self, entered: list[int], state: str | None) -> None:
         """Decided long ago, and no longer claiming: as history is taken over."""
         if state is None:
             return
-        gone = update(Application).where(Application.id == application_id)
+        gone = update(Application).where(Application.id.in_(entered))
         self.session.execute(gone.values(state=state, claims=False))
         self.session.expire_all()
 
@@ -186,4 +213,3 @@ def usual_cells(unit: Organization, serial: int) -> dict[str, str]:
         "project.title": f"项目{serial}",
         "payee.card": "6210941234567897",
     }
-
