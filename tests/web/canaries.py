@@ -20,7 +20,10 @@ from models.certificate import SkillCertificate
 from models.funding import PaymentBatch
 from models.notice import Notice
 from models.organization import Organization
+from models.patent import Patent
 from models.programme import PUBLISHED, Programme, Revision
+from models.project import Project
+from models.studio import Studio, StudioRecognition
 from models.types import new_row_key
 from tests.conftest import City
 
@@ -32,6 +35,10 @@ OWNERS: dict[Any, str] = {
     Account: "organization_id",
     Applicant: "organization_id",
     SkillCertificate: "organization_id",
+    Patent: "organization_id",
+    Studio: "organization_id",
+    StudioRecognition: "organization_id",
+    Project: "organization_id",
     Application: "organization_id",
     PaymentBatch: "district_id",
 }
@@ -59,6 +66,7 @@ def release(city: City) -> None:
         person = _applicant(number)
         proof = _certificate(number, person)
         _application(number, union, programme, revision, person, proof)
+        _records(number, person)
         _batch(number, programme)
         db.session.flush()
     db.session.flush()
@@ -81,7 +89,7 @@ def _programme() -> tuple[Programme, Revision]:
         title="项目",
         family="x",
         year=2026,
-        subject="certificate",
+        subject="skill_certificate",
         number_prefix="X1-",
         notice=notice,
     )
@@ -139,6 +147,38 @@ def _certificate(number: int, person: Applicant) -> SkillCertificate:
     )
     db.session.add(proof)
     return proof
+
+
+def _records(number: int, person: Applicant) -> None:
+    """A patent, a studio with a title, a project, of the union of that number."""
+    word = marked(number)
+    shared = {"organization_id": number, "applicant": person, "updated_at": THEN}
+    studio = Studio(id=number, name=word, name_key=word, category=word, level=word, **shared)
+    db.session.add_all(
+        [
+            Patent(
+                id=number,
+                number=word,
+                number_key=word,
+                title=word,
+                patent_class=word,
+                office=word,
+                granted_on=THEN.date(),
+                **shared,
+            ),
+            studio,
+            StudioRecognition(
+                id=number,
+                studio=studio,
+                organization_id=number,
+                title=word,
+                level=word,
+                year=2026,
+                issuer=word,
+            ),
+            Project(id=number, title=word, title_key=word, studio=studio, **shared),
+        ]
+    )
 
 
 def _application(
