@@ -297,24 +297,59 @@ def test_an_override_passes_what_asks_until_it_is_void(
     session: Session, city: City, revision: Revision
 ) -> None:
     case = _case(session, city, revision, 1, issuer="away")
-    act = DecisionBatch(outcome="pass", decided_at=Clock().now())
-    session.add(act)
-    session.flush()
-    override = Override(
-        application_id=case,
-        condition_key="opinion",
-        revision_id=revision.id,
-        batch_id=act.id,
-        reason="seen",
-        made_at=Clock().now(),
-    )
-    session.add(override)
-    session.flush()
+    _pass(session, revision, case, "opinion")
     judge(session, revision)
     assert _seen(session, case).verdict == "eligible"
     session.execute(update(Override).values(voided_at=Clock().now()))
     judge(session, revision)
     assert _seen(session, case).verdict == "held"
+
+
+@pytest.mark.parametrize(("over", "verdict"), [("ask", "eligible"), ("wait", "held")])
+def test_a_person_passes_what_a_bound_asks_but_makes_no_place(
+    session: Session, city: City, revision: Revision, over: str, verdict: str
+) -> None:
+    revision.bounds[0].over = over
+    session.flush()
+    cases = [_case(session, city, revision, n, person=7) for n in (1, 2, 3)]
+    judge(session, revision)
+    assert (_seen(session, cases[2]).verdict, _seen(session, cases[2]).asked) == (
+        "held",
+        ",two-each,",
+    )
+    _pass(session, revision, cases[2], "two-each")
+    judge(session, revision)
+    assert _seen(session, cases[2]).verdict == verdict
+
+
+def test_a_person_settles_a_tier_in_doubt(session: Session, city: City, revision: Revision) -> None:
+    revision.tiers[0].when = [["field.opinion", "is", "yes"]]
+    session.flush()
+    case = _case(session, city, revision, 1, level="mid")
+    judge(session, revision)
+    assert (_seen(session, case).verdict, _seen(session, case).asked) == ("held", ",tier,")
+    _pass(session, revision, case, "tier")
+    judge(session, revision)
+    found = _seen(session, case)
+    assert (found.verdict, found.tier_key, found.amount_fen) == ("eligible", "mid", 200_00)
+
+
+def _pass(session: Session, revision: Revision, case: int, key: str) -> None:
+    """A person passed the finding *key* of a case."""
+    act = DecisionBatch(outcome="pass", decided_at=Clock().now())
+    session.add(act)
+    session.flush()
+    session.add(
+        Override(
+            application_id=case,
+            condition_key=key,
+            revision_id=revision.id,
+            batch_id=act.id,
+            reason="seen",
+            made_at=Clock().now(),
+        )
+    )
+    session.flush()
 
 
 def test_a_decided_case_is_never_rejudged(session: Session, city: City, revision: Revision) -> None:
