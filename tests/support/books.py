@@ -22,7 +22,7 @@ from portal.config import ROOT
 from portal.evidence.identifiers import check_digit
 from portal.evidence.patents import check_digit as patent_check_digit
 from portal.policy.packs import load_pack, publish
-from portal.review.entering import enter
+from portal.review.entering import edit, enter
 from portal.review.reading import FormReader
 from portal.review.stage_answers import write
 from seed.catalogues import load_all
@@ -76,6 +76,7 @@ class Scene:
         load_all(session, book.after)
         self.revision = self._published(book.programme, "")
         self.places: dict[str, Organization] = {}
+        self.forms: dict[int, dict[str, str]] = {}
         self.serial = 0
         self._last_year: Revision | None = None
 
@@ -90,6 +91,18 @@ class Scene:
             self._become(entered, case.get("became"))
         return self._enter(self.revision, case)[0]
 
+    def correct(self, application_id: int, facts: Case) -> None:
+        """Send a returned case back with *facts* changed on its form."""
+        case = self.session.get_one(Application, application_id)
+        actor = replace(system_actor(self.session), role="city-centre")
+        form = self.forms[application_id] | {key: str(value) for key, value in facts.items()}
+        reader = FormReader(
+            self.session, case.revision, actor, self.book.after, case.channel, corrects=True
+        )
+        values, problems = reader.read(form)
+        assert values is not None, problems
+        edit(self.session, actor, self.book.after, case, values, case.version)
+
     def _enter(self, revision: Revision, case: Case, times: int = 1) -> list[int]:
         channel = case.get("channel", revision.channels[0].key)
         actor = replace(system_actor(self.session), role="city-centre")
@@ -103,6 +116,7 @@ class Scene:
             found.append(values)
         entered = enter(self.session, actor, self.book.after, revision, channel, found)
         for application_id, form in zip(entered, forms, strict=True):
+            self.forms[application_id] = form
             self._fill_in(revision, application_id, channel, form)
         return entered
 
@@ -115,7 +129,7 @@ class Scene:
             reader = FormReader(
                 self.session, revision, actor, self.book.after, channel, stage=stage
             )
-            if not reader.fields.keys() & form.keys():
+            if not any(form.get(key) for key in reader.fields):
                 continue
             found, problems = reader.answers(form)
             assert not problems, problems
