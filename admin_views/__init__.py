@@ -13,6 +13,7 @@ from admin_views.money import BatchView, BudgetView
 from admin_views.organization import AccountView, OrganizationView
 from admin_views.people import ApplicantView, CertificateView
 from admin_views.programme_diff import ProgrammeDiffView
+from admin_views.programme_move import ProgrammeMoveView
 from admin_views.programmes import ClauseView, NoticeView, ProgrammeView, RevisionView
 from admin_views.records import AuditView
 from admin_views.settings import VIEWS as SETTINGS
@@ -48,10 +49,10 @@ MENU: Lines = (
         (
             (N_("Applicants"), "applicant.index_view", "users", "applicant:read"),
             (N_("Skill certificates"), "certificate.index_view", "certificate", "certificate:read"),
-            (N_("Patents"), "patent.index_view", "certificate", "patent:read"),
-            (N_("Innovation studios"), "studio.index_view", "building", "studio:read"),
-            (N_("Titles of studios"), "recognition.index_view", "certificate", "studio:read"),
-            (N_("Projects"), "project.index_view", "list", "project:read"),
+            (N_("Patents"), "patent.index_view", "bulb", "patent:read"),
+            (N_("Innovation studios"), "studio.index_view", "users-group", "studio:read"),
+            (N_("Titles of studios"), "recognition.index_view", "award", "studio:read"),
+            (N_("Projects"), "project.index_view", "target", "project:read"),
         ),
     ),
     (
@@ -130,4 +131,5 @@ def register(app: Flask) -> None:
     with app.app_context():
         for view, model, endpoint in SCREENS:
             admin.add_view(view(model, endpoint=endpoint, url=f"/{endpoint}"))
+        admin.add_view(ProgrammeMoveView(endpoint="programmemove", url="/programme-move"))
         admin.add_view(ProgrammeDiffView(endpoint="programmediff", url="/programme-diff"))

@@ -139,6 +139,7 @@ class BookMaker:
             faults=[Fault(place.words, words, self._url(place)) for place, words in self.faults],
             publish_url=url_for("revision.action_view") if self.may_publish else "",
             draft_url=url_for("revision.action_view") if write and not self.is_draft else "",
+            move_url=_move_url(revision),
             file_url=url_for("programme.dump_file", code=programme.code),
             effect_url=url_for("revision.effect") if self.may_change else "",
             effect_choices=self._effect_choices() if self.may_change else (),
@@ -257,6 +258,14 @@ PAYS_FOR = {
     "person": N_("Person"),
 }
 """What one award may be for, besides a field of the programme's own."""
+
+
+def _move_url(revision: Revision) -> str:
+    """Where undecided cases of earlier rules go to these, for who may send them."""
+    moves = may(current_actor(), "programme:publish")
+    if revision.state != PUBLISHED or revision.number == 1 or not moves:
+        return ""
+    return url_for("programmemove.index", code=revision.programme.code)
 
 
 def _parts(key: str, rows: list[Any], made: list[BookRow]) -> Iterator[BookPart]:

@@ -30,6 +30,11 @@ def effect_of(revision: Revision, code: str) -> Effect:
         return Effect(refused=words_of(refusal))
     finally:
         db.session.rollback()
+    return told_effect(revision, found)
+
+
+def told_effect(revision: Revision, found: Simulation) -> Effect:
+    """*found*, which *revision* would make, in words."""
     return Effect(
         rows=[*_verdicts(found), (_("Money (yuan)"), *_yuan(found.before, found.after))],
         tiers=_tiers(revision, found),

@@ -82,6 +82,7 @@ class Book:
     faults: Sequence[Fault] = ()
     publish_url: str = ""
     draft_url: str = ""
+    move_url: str = ""
     file_url: str = ""
     effect_url: str = ""
     effect_choices: Sequence[Choice] = ()

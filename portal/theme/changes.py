@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from portal.theme.book import Effect
 from portal.theme.shapes import Choice
 
 
@@ -33,3 +34,18 @@ class Changes:
     new: int | None
     choices: Sequence[Choice]
     sections: Sequence[ChangesSection]
+
+
+@dataclass(frozen=True, slots=True)
+class Moving:
+    """``portal/programme_move.html``: without ``effect`` nothing was looked at yet.
+
+    ``staying`` says why some cases keep their rules, and how many.
+    """
+
+    title: str
+    code: str
+    moved: int = 0
+    staying: Sequence[tuple[str, int]] = ()
+    effect: Effect | None = None
+    refused: str = ""

@@ -276,13 +276,22 @@
 
     // ---- what a bound counts: nothing more, a fact, or the cases for which terms hold
     function of(value, set, data) {
-      let form = value === null ? "" : Array.isArray(value) ? "of_terms" : "of_fact";
+      const byKey = parts.has(value, "where", "distinct");
+      if (value !== null && typeof value !== "string" && !Array.isArray(value) && !byKey) return null;
+      let form = value === null ? "" : typeof value === "string" ? "of_fact" : "of_terms";
+      let fact = form === "of_fact" ? value : "";
+      let where = byKey ? value.where : Array.isArray(value) ? value : [];
+      let distinct = byKey ? value.distinct : "";
       const place = el("div");
-      let now = value;
+      const send = () => set({ of_fact: fact || null, of_terms: distinct ? { where, distinct } : where }[form] ?? null);
+      const forms = [["of_fact", says.of_fact], ["of_terms", says.of_terms]];
       function draw() {
-        const chooser = select([["of_fact", says.of_fact], ["of_terms", says.of_terms]], form, (next) => { form = next; now = { of_terms: [], of_fact: "" }[next] ?? null; set(now || (form === "of_terms" ? [] : null)); draw(); }, says.kind, says.none);
-        const asked = form === "of_fact" ? factSelect(now, (v) => { now = v; set(v || null); }, (fact) => !fact.row) : form === "of_terms" ? terms(now, set, data) : null;
-        place.replaceChildren(inline(chooser, form === "of_fact" ? asked : null), form === "of_terms" ? asked : "");
+        const chooser = select(forms, form, (next) => { form = next; send(); draw(); }, says.kind, says.none);
+        const asked = {
+          of_fact: () => [inline(chooser, factSelect(fact, (v) => { fact = v; send(); }, (item) => !item.row))],
+          of_terms: () => [inline(chooser, labelled(says.distinct, select(words.keys, distinct, (v) => { distinct = v; send(); }, says.distinct, says.none))), terms(where, (v) => { where = v; send(); }, data)],
+        }[form];
+        place.replaceChildren(...(asked ? asked() : [inline(chooser)]));
       }
       draw();
       return place;
