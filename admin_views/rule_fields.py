@@ -121,12 +121,14 @@ class MapField(RuleField):
 
 
 class OfField(RuleField):
-    """A fact or terms: what a bound counts."""
+    """A fact or terms, perhaps by different keys: what a bound counts."""
 
     editor = "of"
 
     def check(self, value: Any) -> None:
-        """A fact's name or terms."""
+        """A fact's name, terms, or terms with the key whose different values count."""
+        if isinstance(value, dict) and set(value) == {"where", "distinct"}:
+            value = value["where"]
         if isinstance(value, list):
             finished(value)
         elif value is not None and not isinstance(value, str):

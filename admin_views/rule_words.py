@@ -10,9 +10,10 @@ from models.base import N_, db
 from models.catalogue import Catalogue, CatalogueEntry
 from models.programme import FIELD_KINDS
 from portal.calendar import BACK, FORWARD, NONE
+from portal.policy.check import ENTERED, STAGE
 from portal.policy.facts import DATE
 from portal.policy.operators import OPERATORS
-from portal.policy.row_words import ENTERED, ROUNDING_MODES, ROUNDING_UNITS, STAGE, RowReader
+from portal.policy.row_words import ROUNDING_MODES, ROUNDING_UNITS, RowReader
 from portal.policy.vocabulary import Vocabulary
 from portal.translations.words import gettext as _
 
@@ -82,6 +83,7 @@ SAID = {
     "self": N_("The applicant counts as one more row"),
     "of_fact": N_("A fact"),
     "of_terms": N_("Cases for which terms hold"),
+    "distinct": N_("Each counted once by"),
     "no_deadline": N_("No deadline"),
     "yuan": N_("yuan"),
 }
@@ -100,6 +102,7 @@ def told_to_script(words: Vocabulary) -> dict[str, Any]:
             {"key": key, "title": title, "columns": columns}
             for key, title, columns in _catalogues(words)
         ],
+        "keys": [[word.key, word.label] for word in words.facts.values() if word.is_key],
         "anchors": _anchors(words),
         "periods": _pairs(PERIOD_NAMES),
         "rolls": _pairs(ROLLS),

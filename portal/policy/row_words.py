@@ -29,6 +29,7 @@ from models.programme import (
     Window,
 )
 from portal.access.permissions import ROLES
+from portal.policy.check import ENTERED, STAGE
 from portal.policy.vocabulary import Vocabulary
 from portal.policy.wording import Said, Wording
 
@@ -40,8 +41,6 @@ PERIODS = {
     "day_of_next_month": N_("day %(count)s of the month after: %(anchor)s"),
 }
 """How long a stage has, in words."""
-STAGE, ENTERED = "stage.", "stage.entered"
-"""Events that a deadline may count from: an earlier stage passed, or this one reached."""
 ROUNDING_UNITS = {"fen": N_("fen"), "yuan": N_("yuan"), "ten": N_("ten yuan")}
 ROUNDING_MODES = {
     "down": N_("rounded down"),
@@ -297,6 +296,10 @@ class RowReader:
     def _of(self, row: Bound) -> list[Line]:
         if isinstance(row.of, str):
             return [self._line(N_("Of"), self.vocabulary.label(row.of))]
+        if isinstance(row.of, dict):
+            distinct = self.vocabulary.label(str(row.of.get("distinct", "")))
+            once = self._line(N_("Each counted once by"), distinct)
+            return [*self._when(N_("Of"), row.of.get("where")), once]
         return self._when(N_("Of"), row.of) if isinstance(row.of, list) else []
 
     def _channels(self, row: Window | Stage) -> list[Line]:
