@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -25,17 +26,21 @@ CASES = [
 ]
 
 
+Judged = Callable[[str], dict[str, Outcome]]
+
+
 @pytest.fixture(scope="module")
-def judged(
-    migrated_sqlite: Path, tmp_path_factory: pytest.TempPathFactory
-) -> dict[str, dict[str, Outcome]]:
-    """Every case entered, then all of a programme judged in one go: sentence → what came out."""
-    found: dict[str, dict[str, Outcome]] = {}
-    for name, book in BOOKS.items():
-        found[name] = {}
-        for cases in book.groups():
-            found[name] |= _judged(book, cases, migrated_sqlite, tmp_path_factory.mktemp(name))
-    return found
+def judged(migrated_sqlite: Path, tmp_path_factory: pytest.TempPathFactory) -> Judged:
+    """Of a programme every case entered, then judged in one go: sentence → what came out."""
+
+    @cache
+    def outcomes(name: str) -> dict[str, Outcome]:
+        found: dict[str, Outcome] = {}
+        for cases in BOOKS[name].groups():
+            found |= _judged(BOOKS[name], cases, migrated_sqlite, tmp_path_factory.mktemp(name))
+        return found
+
+    return outcomes
 
 
 def _judged(book: Book, cases: list[Case], database: Path, home: Path) -> dict[str, Outcome]:
@@ -74,10 +79,8 @@ def _outcome(found: Application) -> Outcome:
 
 
 @pytest.mark.parametrize(("programme", "case"), CASES)
-def test_a_case_is_judged_as_the_notice_says(
-    programme: str, case: Case, judged: dict[str, dict[str, Outcome]]
-) -> None:
-    assert judged[programme][case["says"]] == case["gives"]
+def test_a_case_is_judged_as_the_notice_says(programme: str, case: Case, judged: Judged) -> None:
+    assert judged(programme)[case["says"]] == case["gives"]
 
 
 def test_every_programme_has_its_cases() -> None:
