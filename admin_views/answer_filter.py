@@ -16,6 +16,7 @@ from werkzeug.exceptions import BadRequest
 from admin_views.application_cells import book
 from admin_views.filters import ListFilter
 from models.application import Application
+from models.base import db
 from models.programme import Revision
 from portal.policy.facts import CODE, YES_NO, fact, source
 from portal.policy.terms import term_sql
@@ -70,4 +71,5 @@ def _given(revision: Revision, key: str, value: str) -> ColumnElement[bool]:
 
 def _newest(programme_id: str) -> Revision | None:
     rows = [row for row in book().revisions() if str(row.programme_id) == programme_id]
-    return max(rows, key=lambda row: row.number, default=None)
+    newest = max(rows, key=lambda row: row.number, default=None)
+    return db.session.get(Revision, newest.id) if newest else None

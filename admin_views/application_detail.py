@@ -115,6 +115,9 @@ def _value(application: Application, row: Any, text: str) -> Markup | str:
         return cells.masked(masked, url)
     if row.kind == "yes_no":
         return _("Yes") if text == "yes" else _("No")
+    if row.kind == "table":
+        lines = [line.split(" | ") for line in text.splitlines()]
+        return cells.table([column["label"] for column in row.columns], lines)
     return str(row.choices.get(text, text))
 
 

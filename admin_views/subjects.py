@@ -104,7 +104,7 @@ class StudioView(RecordView):
     }
     form_columns = ("name",)
     list_loads = (joinedload(Studio.applicant), joinedload(Studio.organization))
-    list_phone: ClassVar[Any] = {"name": "title", "category": "side", "founded_on": "foot"}
+    list_phone: ClassVar[Any] = {"name": "title", "category": "side"}
     list_search_hint = _l("Name of the studio")
 
     def cell_category(self, row: Studio) -> str:
@@ -133,7 +133,7 @@ class RecognitionView(PortalModelView):
         joinedload(StudioRecognition.studio),
         joinedload(StudioRecognition.organization),
     )
-    list_phone: ClassVar[Any] = {"studio": "title", "title": "foot", "year": "side"}
+    list_phone: ClassVar[Any] = {"studio": "title", "year": "side"}
 
     def get_create_form(self) -> Any:
         """A new title also names its studio."""
@@ -187,5 +187,5 @@ class ProjectView(RecordView):
         joinedload(Project.organization),
         joinedload(Project.studio),
     )
-    list_phone: ClassVar[Any] = {"title": "title", "studio": "foot", "total_cost_fen": "side"}
+    list_phone: ClassVar[Any] = {"title": "title", "total_cost_fen": "side"}
     list_search_hint = _l("Title of the project")

@@ -48,6 +48,7 @@ from seed import city
 from seed.calendars import published
 from seed.catalogues import load_all
 from seed.generate import generate, ground
+from seed.history import enter_samples
 
 PASSWORD = "Jiangxin-demo-2026"  # noqa: S105 - printed by the demo, refused in production
 PEOPLE = {
@@ -66,6 +67,8 @@ PEOPLE = {
 APPLICATIONS, UNITS = 5_000, 300
 PROGRESS = {0: 0.85, 1: 0.8, 2: 0.8, 3: 0.85}
 """By place of a stage: which share of the cases waiting there is decided."""
+CERTIFICATES = "skill_certificate"
+"""The subject that the generator invents cases of."""
 BUDGET = Fen(5_000_000_00)
 
 
@@ -85,6 +88,7 @@ def load(session: Session, clock: Clock, *, applications: int = APPLICATIONS) ->
     _unions(session, clock, random)
     load_programmes(session, clock)
     actors = _staff(session, clock)
+    enter_samples(session, actors["centre2"], clock)
     session.commit()
     for programme in receiving(session, clock):
         _cases(session, clock, programme, actors, applications, random)
@@ -92,12 +96,14 @@ def load(session: Session, clock: Clock, *, applications: int = APPLICATIONS) ->
 
 
 def receiving(session: Session, clock: Clock) -> list[Programme]:
-    """The programmes in force whose first channel receives applications today."""
+    """The programmes of certificates in force whose first channel receives applications today."""
     found = [in_force(session, row) for row in session.scalars(select(Programme)).all()]
     return [
         revision.programme
         for revision in found
-        if revision and is_open(revision, revision.channels[0].key, clock.today())
+        if revision
+        and revision.programme.subject == CERTIFICATES
+        and is_open(revision, revision.channels[0].key, clock.today())
     ]
 
 

@@ -90,6 +90,22 @@ def link(url: str, text: str, *, drawer: bool = True) -> Markup:
     return Markup(f'<a class="jx-no" href="{escape(url)}"{mark}>{escape(text)}</a>')
 
 
+def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> Markup:
+    """A small table inside a page of facts."""
+    head = Markup().join(Markup('<th scope="col">{}</th>').format(word) for word in headings)
+    lines = (
+        Markup().join(
+            Markup('<td data-label="{}">{}</td>').format(word, text)
+            for word, text in zip(headings, row, strict=False)
+        )
+        for row in rows
+    )
+    body = Markup().join(Markup("<tr>{}</tr>").format(line) for line in lines)
+    return Markup(
+        '<table class="jx-inner"><thead><tr>{}</tr></thead><tbody>{}</tbody></table>'
+    ).format(head, body)
+
+
 def pair(main: str, sub: str = "", *, strong: bool = False) -> Markup:
     """Two lines; what does not fit is cut and stands in the title. *sub* may be ``Markup``."""
     tag, main = "b" if strong else "span", escape(main)
