@@ -35,34 +35,33 @@ def judged(migrated_sqlite: Path, tmp_path_factory: pytest.TempPathFactory) -> J
 
     @cache
     def outcomes(name: str) -> dict[str, Outcome]:
-        found: dict[str, Outcome] = {}
-        for cases in BOOKS[name].groups():
-            found |= _judged(BOOKS[name], cases, migrated_sqlite, tmp_path_factory.mktemp(name))
-        return found
+        return _judged(BOOKS[name], migrated_sqlite, tmp_path_factory.mktemp(name))
 
     return outcomes
 
 
-def _judged(book: Book, cases: list[Case], database: Path, home: Path) -> dict[str, Outcome]:
+def _judged(book: Book, database: Path, home: Path) -> dict[str, Outcome]:
     (home / "portal.db").write_bytes(database.read_bytes())
     app = create_app(make_config(f"sqlite:///{home / 'portal.db'}", home))
     with app.app_context():
         begin_writing()
-        outcomes = dict(_outcomes(book, cases, home))
+        found = dict(_outcomes(book, home))
         db.session.remove()
         db.engine.dispose()
         begin_writing(False)
-    return outcomes
+    return found
 
 
-def _outcomes(book: Book, cases: list[Case], home: Path) -> Iterator[tuple[str, Outcome]]:
+def _outcomes(book: Book, home: Path) -> Iterator[tuple[str, Outcome]]:
     session = db.session()
     scene = Scene(session, book, home)
-    ids = {case["says"]: scene.play(case) for case in cases}
-    judge(session, scene.revision)
-    for says, application_id in ids.items():
-        found = session.get_one(Application, application_id, populate_existing=True)
-        yield says, _outcome(found)
+    for cases in book.groups():
+        with scene.apart():
+            ids = {case["says"]: scene.play(case) for case in cases}
+            judge(session, scene.revision)
+            for says, application_id in ids.items():
+                found = session.get_one(Application, application_id, populate_existing=True)
+                yield says, _outcome(found)
 
 
 def _outcome(found: Application) -> Outcome:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -75,10 +76,22 @@ class Scene:
         self.session, self.book, self.home = session, book, home
         load_all(session, book.after)
         self.revision = self._published(book.programme, "")
+        self._begin()
+
+    def _begin(self) -> None:
         self.places: dict[str, Organization] = {}
         self.forms: dict[int, dict[str, str]] = {}
         self.serial = 0
         self._last_year: Revision | None = None
+
+    @contextmanager
+    def apart(self) -> Iterator[None]:
+        """A city without cases; what is done inside is undone."""
+        self._begin()
+        inside = self.session.begin_nested()
+        yield
+        inside.rollback()
+        self.session.expire_all()
 
     def play(self, case: Case) -> int:
         """Enter *case* after whatever came before it; gives its application's id."""
