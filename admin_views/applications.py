@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from flask import abort, jsonify, request, url_for
 from flask_admin import expose
 from markupsafe import Markup
-from sqlalchemy import false, select
+from sqlalchemy import false, select, true
 from werkzeug.wrappers import Response
 
 from admin_views import application_acts as acts

@@ -99,9 +99,7 @@ def mark_paid(session: Session, actor: Actor, clock: Clock, batch: PaymentBatch,
     _close_cases(session, actor, clock.now(), batch)
 
 
-def _reached(
-    session: Session, programme: Programme, district: Organization, remaining: int
-) -> Any:
+def _reached(session: Session, programme: Programme, district: Organization, remaining: int) -> Any:
     """Unpaid approved cases of *district* that *remaining* fen reaches, with their place.
 
     A case that no longer passes what is looked at again before payment waits (S23 一（二）).
