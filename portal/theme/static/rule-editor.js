@@ -147,7 +147,7 @@
       const place = el("div");
       let now = value;
       function draw() {
-        place.replaceChildren(...[tick(now !== null, (on) => { now = on ? [] : null; set(now); draw(); }, says.self),
+        place.replaceChildren(...[tick(now !== null, (on) => { if (on !== (now !== null)) { now = on ? [] : null; set(now); draw(); } }, says.self),
           now === null ? null : terms(now, (items) => { now = items; set(now); }, data)].filter(Boolean));
       }
       draw();
