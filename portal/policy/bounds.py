@@ -7,7 +7,6 @@ column to the layer it is given; a bound that spills also moves the case to anot
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import (
@@ -26,21 +25,23 @@ from sqlalchemy import (
 
 from models.application import APPROVED, PAID, RETURNED, WAITING, Application
 from models.programme import ASK, REFUSE, SPILL, WAIT, Bound, Revision
+from portal.policy.amounts import tier_fen
 from portal.policy.codes import (
     ASKED,
     FINE,
-    HOLDS,
     MISSED,
     OVERRIDDEN,
     REFUSED,
     UNKNOWN,
+    WAITS,
     code_column,
+    in_doubt,
     materialized,
     passed_by_person,
 )
-from portal.policy.facts import MONEY, Fact, fact, source
+from portal.policy.facts import Fact, fact, source
+from portal.policy.tallies import AWARD, Tally, code_of, tally
 from portal.policy.terms import facts_in, guard_sql
-from portal.policy.tiers import tier_fen
 
 Sql = ColumnElement[Any]
 PLACED = (APPROVED, PAID)
@@ -53,7 +54,11 @@ def is_collective(bound: Bound) -> bool:
 
 
 def bound_columns(revision: Revision) -> Iterator[Sql]:
-    """What the first layer must hold for every bound: keys, guard, value, tiers to spill to."""
+    """What the first layer must hold for every bound: keys, guard, value, tiers to spill to,
+    and what was awarded."""
+    if revision.bounds:
+        yield Application.tier_key.label("given_tier")
+        yield Application.amount_fen.label("given_fen")
     for number, bound in enumerate(revision.bounds):
         for place, part in enumerate(_keys(bound, revision)):
             yield part.label(f"k_{number}_{place}")
@@ -81,11 +86,10 @@ def bounded(
     """Add the bound at *number* to *layer*; gives the new layer and what is now the worst."""
     bound = revision.bounds[number]
     kept = select(*_carried(layer), worst.label("worst")).cte(f"before_{number}")
-    claims = _claims(kept, bound, number)
-    if bound.take == "distinct" or _distinct_of(bound):
-        kept, claims = _first_ones(kept, claims, bound, number, revision)
-    joined, outside = _outside(kept, claims.keys, bound, number, revision, rivals)
-    code = _code(kept, claims, bound, number, outside, revision)
+    found = tally(kept, number, revision)
+    kept = found.kept
+    joined, outside = _outside(found, rivals)
+    code = code_of(found, outside)
     if bound.over == ASK:
         waved = and_(kept.c[f"p_{number}"], code.in_((MISSED, UNKNOWN)))
         code = case((waved, OVERRIDDEN), else_=code)
@@ -103,20 +107,19 @@ def sharing(revision: Revision, only: Any) -> Any:
     """
     reached = only
     for number in reversed(range(len(revision.bounds))):
-        reached = _sharing(revision, revision.bounds[number], number, reached)
+        reached = _sharing(revision, number, reached, "near")
     return reached
 
 
-@dataclass(frozen=True)
-class _Claims:
-    """Which rows of a layer a bound weighs: partition, counted, surely and perhaps in, weight."""
+def touched(revision: Revision, only: Any) -> Any:
+    """The ids in *only* and of every case whose outcome one of them may change.
 
-    keys: list[Any]
-    counted: Sql
-    sure: Sql
-    maybe: Sql
-    weight: Sql
-    match: Sql
+    From the first bound to the last: who loses a place in one gives way in the next.
+    """
+    reached = only
+    for number in range(len(revision.bounds)):
+        reached = _sharing(revision, number, reached, "far")
+    return reached
 
 
 def _keys(bound: Bound, revision: Revision) -> list[Sql]:
@@ -165,148 +168,9 @@ def _amount_facts(row: Any, revision: Revision) -> Iterator[Fact]:
             yield found
 
 
-def _claims(kept: CTE, bound: Bound, number: int) -> _Claims:
-    """Who surely takes a place, and who might once a person has decided."""
-    parts = [column for column in kept.c if column.key.startswith(f"k_{number}_")]
-    counted = and_(kept.c[f"w_{number}"], *(part.is_not(None) for part in parts))
-    if bound.tiers:
-        counted = and_(counted, kept.c.tier_key.in_(bound.tiers))
-    weight: Sql = literal(1)
-    if bound.take == "sum":
-        weight = func.coalesce(kept.c[f"v_{number}"], 0)
-    match = func.coalesce(kept.c[f"m_{number}"], False) if bound.take == "share" else true()
-    if bound.counts == "submitted":
-        return _Claims(parts, counted, counted, literal(False), weight, match)
-    sure = counted & (kept.c.placed | (kept.c.worst == FINE))
-    maybe = counted & ~kept.c.placed & (kept.c.worst == ASKED)
-    return _Claims(parts, counted, sure, maybe, weight, match)
-
-
-def _first_ones(
-    kept: CTE, claims: _Claims, bound: Bound, number: int, revision: Revision
-) -> tuple[CTE, _Claims]:
-    """Let only the first row of each value count; the others add nothing."""
-    same = {
-        "partition_by": [*claims.keys, kept.c[f"v_{number}"]],
-        "order_by": _turn(kept, revision),
-        "rows": (None, -1),
-    }
-    before_sure = func.coalesce(func.sum(case((claims.sure, 1), else_=0)).over(**same), 0)  # type: ignore[arg-type]
-    either = or_(claims.sure, claims.maybe)
-    before_any = func.coalesce(func.sum(case((either, 1), else_=0)).over(**same), 0)  # type: ignore[arg-type]
-    told = materialized(
-        select(
-            *kept.c,
-            before_sure.label(f"fs_{number}"),
-            before_any.label(f"fa_{number}"),
-        ),
-        f"apart_{number}",
-    )
-    again = _claims(told, bound, number)
-    first, first_any = told.c[f"fs_{number}"] == 0, told.c[f"fa_{number}"] == 0
-    maybe = and_(or_(again.sure, again.maybe), first_any, ~and_(again.sure, first))
-    return told, _Claims(
-        again.keys, again.counted, and_(again.sure, first), maybe, again.weight, again.match
-    )
-
-
-def _code(
-    kept: CTE, claims: _Claims, bound: Bound, number: int, outside: Sql, revision: Revision
-) -> Sql:
-    if bound.take == "share":
-        low, high = _shares(claims)
-    elif bound.at_least is not None:
-        low, high = _totals(claims, outside)
-    else:
-        return _running(kept, claims, bound, number, outside, revision)
-    least, most = _limit(bound.at_least, bound, revision), _limit(bound.at_most, bound, revision)
-    missed = high < least if least is not None else low > most
-    open_ = low < least if least is not None else high > most
-    return case(
-        (or_(kept.c.placed, ~claims.counted, low.is_(None)), HOLDS),
-        (missed, MISSED),
-        (open_, UNKNOWN),
-        else_=HOLDS,
-    )
-
-
-def _limit(value: int | None, bound: Bound, revision: Revision) -> int | None:
-    """The limit in the unit that is counted: a sum of money is limited in yuan."""
-    money = bound.take == "sum" and _fact(str(bound.of), revision).kind == MONEY
-    return value * 100 if value is not None and money else value
-
-
-def _over(claims: _Claims, value: Sql) -> Sql:
-    return func.coalesce(func.sum(value).over(partition_by=claims.keys or None), 0)
-
-
-def _totals(claims: _Claims, outside: Sql) -> tuple[Sql, Sql]:
-    """What is surely, and at most, reached by the whole partition."""
-    sure = _over(claims, case((claims.sure, claims.weight), else_=0))
-    either = or_(claims.sure, claims.maybe)
-    return outside + sure, outside + _over(claims, case((either, claims.weight), else_=0))
-
-
-def _shares(claims: _Claims) -> tuple[Sql, Sql]:
-    """The least and greatest share in percent, as open cases come out."""
-    shares = []
-    for who in (claims.sure, or_(claims.sure, claims.maybe)):
-        every = _over(claims, case((who, 1), else_=0))
-        found = _over(claims, case((and_(who, claims.match), 1), else_=0))
-        shares.append(100.0 * found / func.nullif(every, 0))
-    first, second = shares
-    either = func.coalesce(first, second)
-    return (
-        case((second < either, second), else_=either),
-        case((second > either, second), else_=either),
-    )
-
-
-def _running(
-    kept: CTE, claims: _Claims, bound: Bound, number: int, outside: Sql, revision: Revision
-) -> Sql:
-    """At most so much: what those ahead take, and this case on top of it."""
-    ahead: dict[str, Any] = {
-        "partition_by": claims.keys or None,
-        "order_by": _turn(kept, revision),
-        "rows": (None, -1),
-    }
-
-    def taken(who: Sql) -> Sql:
-        weighed = func.sum(case((who, claims.weight), else_=0)).over(**ahead)
-        return outside + func.coalesce(weighed, 0)
-
-    sure, either = taken(claims.sure), taken(or_(claims.sure, claims.maybe))
-    most = _limit(bound.at_most, bound, revision)
-    own: Sql = claims.weight
-    if bound.take == "distinct":
-        own = case((kept.c[f"fs_{number}"] == 0, 1), else_=0)
-    return case(
-        (or_(kept.c.placed, ~claims.counted, own == 0), HOLDS),
-        (sure + own > most, MISSED),
-        (either + own > most, UNKNOWN),
-        else_=HOLDS,
-    )
-
-
-def _turn(kept: CTE, revision: Revision) -> list[Any]:
-    """Decided cases first, then by the programme's orders, last by the submission sequence."""
-    known: list[Any] = []
-    for place, row in enumerate(revision.orders):
-        column = kept.c[f"o_{place}"]
-        known += [column.is_(None), column.desc() if row.descending else column]
-    return [kept.c.placed.desc(), *known, kept.c.sequence, kept.c.id]
-
-
-def _outside(
-    kept: CTE,
-    keys: list[Any],
-    bound: Bound,
-    number: int,
-    revision: Revision,
-    rivals: Sequence[int],
-) -> tuple[Any, Sql]:
+def _outside(found: Tally, rivals: Sequence[int]) -> tuple[Any, Sql]:
     """What is already taken in other revisions that the bound's span reaches."""
+    bound, number, revision, kept = found.bound, found.number, found.revision, found.kept
     if not rivals or bound.within == "window" or bound.take not in ("cases", "sum"):
         return kept, literal(0)
     states = PLACED if bound.counts == "awarded" else JUDGED
@@ -322,7 +186,7 @@ def _outside(
         reached.append(Application.programme_id == revision.programme_id)
     weight: Sql = func.count()
     if bound.take == "sum":
-        awarded = bound.of == "award.amount"
+        awarded = bound.of == AWARD
         value = Application.amount_fen if awarded else dict(_values(bound, revision))["v"]
         weight = func.coalesce(func.sum(value), 0)
     held = (
@@ -332,16 +196,19 @@ def _outside(
         .group_by(*own)
         .cte(f"rivals_{number}")
     )
-    same = and_(true(), *(key == held.c[f"r_{place}"] for place, key in enumerate(keys)))
+    same = and_(true(), *(key == held.c[f"r_{place}"] for place, key in enumerate(found.keys)))
     return kept.outerjoin(held, same), func.coalesce(held.c.n, 0)
 
 
 def _spilled(added: CTE, bound: Bound, number: int) -> CTE:
-    """Whoever found no place falls to the bound's lower tier."""
-    fell = added.c[code_column(bound.key)] == MISSED
+    """Whoever found no place falls to the bound's lower tier; its amount may be open in turn."""
+    lower = added.c[f"s_{number}"]
+    fell = and_(added.c[code_column(bound.key)] == MISSED, added.c.tier_key.is_not(None))
     moved = {
         "tier_key": case((fell, bound.spill_to), else_=added.c.tier_key),
-        "tier_fen": case((fell, added.c[f"s_{number}"]), else_=added.c.tier_fen),
+        "tier_fen": case((fell, lower), else_=added.c.tier_fen),
+        "tier_doubt": case((and_(fell, lower.is_(None)), 1), else_=added.c.tier_doubt),
+        "tier_passed": and_(added.c.tier_passed, or_(~fell, added.c.tier_fen.is_not(None))),
     }
     columns = [moved[c.key].label(c.key) if c.key in moved else c for c in added.c]
     return materialized(select(*columns), f"spilled_{number}")
@@ -349,9 +216,11 @@ def _spilled(added: CTE, bound: Bound, number: int) -> CTE:
 
 def _worse(layer: CTE, bound: Bound) -> Sql:
     code = layer.c[code_column(bound.key)]
-    over = {REFUSE: REFUSED, ASK: ASKED, WAIT: ASKED}.get(bound.over, FINE)
+    over = {REFUSE: REFUSED, ASK: ASKED, WAIT: WAITS}.get(bound.over, FINE)
     doubt = ASKED if bound.over == SPILL else min(over, ASKED)
-    reached = case((code == MISSED, over), (code == UNKNOWN, doubt), else_=FINE)
+    reached: Sql = case((code == MISSED, over), (code == UNKNOWN, doubt), else_=FINE)
+    if bound.over == SPILL:
+        reached = case((in_doubt(layer), ASKED), else_=reached)
     return case((layer.c.worst >= reached, layer.c.worst), else_=reached)
 
 
@@ -359,20 +228,23 @@ def _carried(layer: CTE) -> list[Any]:
     return [column for column in layer.c if column.key != "worst"]
 
 
-def _sharing(revision: Revision, bound: Bound, number: int, only: Any) -> Any:
+def _sharing(revision: Revision, number: int, only: Any, name: str) -> Any:
+    """*only* and whoever shares the first key of the bound at *number*: more than is needed."""
     own = select(Application.id).where(Application.revision_id == revision.id)
+    bound = revision.bounds[number]
     keys = _keys(bound, revision)
     if not keys:
         return own
+    asked = only.cte(f"{name}_{number}")
+    ids = select(next(iter(asked.c)))
     joined = source(_needs(bound, revision))
-    asked = select(next(iter(only.subquery(f"asked_{number}").c)))
-    shared = select(keys[0]).select_from(joined).where(Application.id.in_(asked))
+    shared = select(keys[0]).select_from(joined).where(Application.id.in_(ids))
     also = (
         select(Application.id.label("id"))
         .select_from(joined)
         .where(Application.revision_id == revision.id, keys[0].in_(shared))
     )
-    made: Select[Any] = asked.union(also)  # type: ignore[assignment]
+    made: Select[Any] = ids.union(also)  # type: ignore[assignment]
     return made
 
 

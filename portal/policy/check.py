@@ -10,10 +10,10 @@ from typing import Any
 
 from models.base import N_, Refusal
 from models.programme import CHOOSE, OUTCOMES, REFUSE, SPILL, Bound, DerivedFact, Revision, Stage
+from portal.policy.amounts import tier_fen
 from portal.policy.derived import EARLIER, SHARED, row_facts
 from portal.policy.facts import DATE, MONEY, NUMBER, Fact, fact
 from portal.policy.terms import group_sql, term_sql
-from portal.policy.tiers import tier_fen
 
 Path = tuple[str | int, ...]
 PAYMENT = "payment"

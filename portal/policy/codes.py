@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import CTE, ColumnElement, Select, exists
+from sqlalchemy import CTE, ColumnElement, Select, and_, exists
 
 from models.application import Application
 from models.decision import Override
 
 HOLDS, MISSED, UNKNOWN, OVERRIDDEN = 0, 1, 2, 3
 """Of a condition or bound: it holds or does not apply; missed; not stated; passed by a person."""
-FINE, ASKED, REFUSED = 0, 1, 2
-"""Of a case so far, the worst last."""
+FINE, ASKED, WAITS, REFUSED = 0, 1, 2, 3
+"""Of a case so far, the worst last. One that waits has no place of a bound, and so takes none of
+the bounds after it, as one that is only asked something may."""
 NO_TIER = "tier"
 """The pseudo condition that is missed when no tier matches, and asked while one is in doubt."""
 
@@ -36,3 +37,9 @@ def materialized(statement: Select[Any], name: str) -> CTE:
     """*statement* as a CTE that the database works out once."""
     made: CTE = statement.cte(name).prefix_with("MATERIALIZED")
     return made
+
+
+def in_doubt(layer: CTE) -> ColumnElement[bool]:
+    """In doubt, and no person has settled it; only an amount that is known can be settled."""
+    settled = and_(layer.c.tier_passed, layer.c.tier_fen.is_not(None))
+    return and_(layer.c.tier_doubt == 1, ~settled)

@@ -28,6 +28,7 @@ from sqlalchemy import (
 from models.application import ELIGIBLE, HELD, INELIGIBLE, Application
 from models.programme import (
     ASK,
+    NOTE,
     REFUSE,
     WAIT,
     AttachmentRule,
@@ -47,12 +48,13 @@ from portal.policy.codes import (
     REFUSED,
     UNKNOWN,
     code_column,
+    in_doubt,
     materialized,
     passed_by_person,
 )
 from portal.policy.facts import Fact, fact, source
 from portal.policy.terms import facts_in, group_sql, guard_sql, named_in, terms_in
-from portal.policy.tiers import tier_columns
+from portal.policy.tiers import offer_columns, tier_columns
 
 Sql = ColumnElement[Any]
 
@@ -122,25 +124,35 @@ def _rule(row: FormField | AttachmentRule, says: str, term: list[Any], otherwise
 
 
 def _looked(revision: Revision, only: Select[Any] | None) -> CTE:
+    chosen = [Application.revision_id == revision.id, Application.state.in_(JUDGED)]
+    if only is not None:
+        chosen.append(Application.id.in_(sharing(revision, only)))
+    tables: Any = source(_needs(revision))
+    offers = _offered(revision, tables, chosen)
     columns: list[Any] = [
         Application.id.label("id"),
         Application.sequence.label("sequence"),
         Application.state.in_(PLACED).label("placed"),
         _wanted(only).label("wanted"),
         *(_condition_code(row, revision) for row in rules_of(revision)),
-        *tier_columns(revision),
+        *tier_columns(revision, offers),
         _doubt_passed(revision).label("tier_passed"),
         *bound_columns(revision),
         *_order_columns(revision),
     ]
-    chosen = (
-        select(*columns)
-        .select_from(source(_needs(revision)))
-        .where(Application.revision_id == revision.id, Application.state.in_(JUDGED))
-    )
-    if only is not None:
-        chosen = chosen.where(Application.id.in_(sharing(revision, only)))
-    return materialized(chosen, "looked")
+    if offers is not None:
+        tables = tables.join(offers, offers.c.id == Application.id)
+    return materialized(select(*columns).select_from(tables).where(*chosen), "looked")
+
+
+def _offered(revision: Revision, tables: Any, chosen: list[Sql]) -> CTE | None:
+    """What each tier pays each case, worked out once, where tiers are compared case by case."""
+    columns = offer_columns(revision)
+    if not columns:
+        return None
+    named: list[Any] = [Application.id.label("id"), *columns]
+    offered = select(*named).select_from(tables).where(*chosen)
+    return materialized(offered, "offered")
 
 
 def _wanted(only: Select[Any] | None) -> Sql:
@@ -222,7 +234,7 @@ def _fact(key: str, revision: Revision) -> Fact:
 def _worst(layer: CTE, revision: Revision) -> Sql:
     """What the conditions and the tier make of a case, before any bound."""
     refused: list[Sql] = [_no_tier(layer)]
-    asked: list[Sql] = [_in_doubt(layer)]
+    asked: list[Sql] = [in_doubt(layer)]
     for row in rules_of(revision):
         code = layer.c[code_column(row.key)]
         if row.otherwise == REFUSE:
@@ -237,17 +249,11 @@ def _no_tier(layer: CTE) -> Sql:
     return and_(layer.c.tier_key.is_(None), layer.c.tier_doubt == 0)
 
 
-def _in_doubt(layer: CTE) -> Sql:
-    """In doubt, and no person has settled it; only an amount that is known can be settled."""
-    settled = and_(layer.c.tier_passed, layer.c.tier_fen.is_not(None))
-    return and_(layer.c.tier_doubt == 1, ~settled)
-
-
 def _verdict(layer: CTE, worst: Sql, revision: Revision, only: Select[Any] | None) -> Select[Any]:
     carried = [column for column in layer.c if column.key != "worst"]
     final = select(*carried, worst.label("worst")).cte("weighed")
     verdict = case(
-        (final.c.worst == REFUSED, INELIGIBLE), (final.c.worst == ASKED, HELD), else_=ELIGIBLE
+        (final.c.worst == REFUSED, INELIGIBLE), (final.c.worst == FINE, ELIGIBLE), else_=HELD
     )
     amount = case((final.c.worst == REFUSED, 0), else_=func.coalesce(final.c.tier_fen, 0))
     statement = select(
@@ -282,7 +288,7 @@ def _refusals(final: CTE, revision: Revision) -> list[tuple[str, Sql]]:
 
 
 def _questions(final: CTE, revision: Revision) -> list[tuple[str, Sql]]:
-    rows: list[tuple[str, Sql]] = [(NO_TIER, _in_doubt(final))]
+    rows: list[tuple[str, Sql]] = [(NO_TIER, in_doubt(final))]
     for row in rules_of(revision):
         code = final.c[code_column(row.key)]
         if row.otherwise == ASK:
@@ -290,6 +296,8 @@ def _questions(final: CTE, revision: Revision) -> list[tuple[str, Sql]]:
         elif row.otherwise == REFUSE:
             rows.append((row.key, code == UNKNOWN))
     for bound in revision.bounds:
+        if bound.over == NOTE:
+            continue
         code = final.c[code_column(bound.key)]
         open_ = code.in_((MISSED, UNKNOWN)) if bound.over in (ASK, WAIT) else code == UNKNOWN
         rows.append((bound.key, open_))

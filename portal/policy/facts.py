@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import (
-    BigInteger,
     Boolean,
     ColumnElement,
     Date,
@@ -34,6 +33,7 @@ from models.catalogue import Catalogue, CatalogueEntry
 from models.organization import Organization
 from models.programme import AttachmentRule, DerivedFact, FormField, Revision
 from portal.policy.sql_days import day_of_text
+from portal.policy.sql_numbers import nearest
 from portal.policy.subjects import RECORDS, Record, link_of
 
 TEXT, CODE, DATE, NUMBER, MONEY, YES_NO = "text", "code", "date", "number", "money", "yes_no"
@@ -84,7 +84,7 @@ def form_value(row: FormField, value: Any) -> tuple[str, ColumnElement[Any]]:
     if kind == NUMBER:
         return kind, value.as_float()
     if kind == MONEY:  # answered in yuan, compared in fen
-        return kind, cast(func.round(value.as_float() * 100), BigInteger)
+        return kind, nearest(value.as_float() * 100)
     if kind == YES_NO:
         return kind, value.as_boolean()
     if kind == DATE:

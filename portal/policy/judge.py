@@ -18,7 +18,7 @@ from models.application import (
     Application,
 )
 from models.programme import PUBLISHED, Programme, Revision
-from portal.policy.bounds import is_collective
+from portal.policy.bounds import is_collective, touched
 from portal.policy.compile import Policy, compile_policy
 
 _WRITTEN = ("verdict", "tier_key", "amount_fen", "missed", "asked")
@@ -27,12 +27,15 @@ _WRITTEN = ("verdict", "tier_key", "amount_fen", "missed", "asked")
 def judge(session: Session, revision: Revision, *, only: Select[Any] | None = None) -> None:
     """Write verdict, tier, amount and findings of the undecided cases of *revision*.
 
-    *only* selects application ids to judge; bounds still see every case that shares their keys,
-    and where one more case can change what a bound says of others, all are judged. Rows that
-    come out as they were are not written; a decided case is never touched.
+    *only* selects application ids to judge; whoever shares a bound's keys with them is judged
+    again, for a corrected case may take the place of a later one, and where one more case can
+    change what a bound says of earlier ones, all are. Rows that come out as they were are not
+    written; a decided case is never touched.
     """
     if any(is_collective(bound) for bound in revision.bounds):
         only = None
+    elif only is not None and revision.bounds:
+        only = touched(revision, only)
     found = policy_for(session, revision, only).statement.subquery("judged")
     differs = or_(*(_column(name).is_distinct_from(found.c[name]) for name in _WRITTEN))
     statement = (

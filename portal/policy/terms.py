@@ -22,6 +22,7 @@ from models.programme import Revision
 from portal.policy import operators
 from portal.policy.facts import DATE, MONEY, NUMBER, TEXT, YES_NO, Fact, entry_of, fact
 from portal.policy.sql_days import PERIODS, shifted
+from portal.policy.sql_numbers import nearest
 
 Sql = ColumnElement[Any]
 Rows = Mapping[str, Fact]
@@ -219,7 +220,7 @@ def _cell(value: dict[str, Any], kind: str, revision: Revision) -> Sql:
     known = _known(value["by"], revision, NO_ROWS)
     cell = CatalogueEntry.cells[value["cell"]].as_float()
     found = entry_of(value["table"], known.build(revision), cell)
-    return found * 100 if kind == MONEY else found
+    return nearest(found * 100) if kind == MONEY else found
 
 
 _LONGEST = 40_000
