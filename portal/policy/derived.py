@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, case, func, select
+from sqlalchemy import ColumnElement, case, exists, func, or_, select
 from sqlalchemy.orm import aliased
 
 from models.applicant import Applicant
-from models.application import APPROVED, PAID, Application, ListRow
+from models.application import APPROVED, PAID, WAITING, Application, ListRow
 from models.base import N_
-from models.programme import DerivedFact, FormField, Programme, Revision
+from models.programme import DerivedFact, FormField, Programme, Revision, Stage
 from models.project import Project
 from portal.policy.facts import CODE, DATE, MONEY, NUMBER, YES_NO, Fact, fact, form_value
 from portal.policy.terms import facts_in, guard_sql
@@ -88,7 +88,10 @@ def _over_rows(row: DerivedFact, value: Any) -> Sql:
 
 
 def _of_earlier(row: DerivedFact, revision: Revision) -> Sql:
-    """Over awarded cases of the family's other programmes that share the facts ``per``."""
+    """Over awarded cases of the family's other programmes that share the facts ``per``.
+
+    Whoever waits to be accepted was awarded, too.
+    """
     taken: Any = func.count()
     if row.take == "sum":
         taken = func.coalesce(func.sum(_EARLIER[str(row.column)].build(revision)), 0)
@@ -104,7 +107,7 @@ def _of_earlier(row: DerivedFact, revision: Revision) -> Sql:
         .where(
             _CASE.programme_id.in_(family),
             _CASE.programme_id != Application.programme_id,
-            _CASE.state.in_((APPROVED, PAID)),
+            or_(_CASE.state.in_((APPROVED, PAID)), _at_acceptance()),
             *(_SHARED[key] == _case_key(key, revision) for key in row.per),
             guard_sql(row.when, revision, _EARLIER),
         )
@@ -112,6 +115,16 @@ def _of_earlier(row: DerivedFact, revision: Revision) -> Sql:
         .scalar_subquery()
     )
     return counted > 0 if row.take == "exists" else counted
+
+
+def _at_acceptance() -> Sql:
+    """Whether all that is left of an earlier case is that its results are accepted."""
+    return exists().where(
+        _CASE.state == WAITING,
+        Stage.revision_id == _CASE.revision_id,
+        Stage.key == _CASE.stage_key,
+        Stage.kind == "acceptance",
+    )
 
 
 def _case_key(key: str, revision: Revision) -> Sql:

@@ -9,7 +9,7 @@ there, and ``<text fact>.length``.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqlalchemy import (
@@ -38,6 +38,8 @@ from portal.policy.subjects import RECORDS, Record, link_of
 
 TEXT, CODE, DATE, NUMBER, MONEY, YES_NO = "text", "code", "date", "number", "money", "yes_no"
 KINDS = (TEXT, CODE, DATE, NUMBER, MONEY, YES_NO)
+AWARD = "award.amount"
+"""What the tier pays: a bound sums it as it stands, as it was awarded or fallen to."""
 Build = Callable[[Revision], ColumnElement[Any]]
 
 District = aliased(Organization)
@@ -59,6 +61,8 @@ class Fact:
 
 def fact(key: str, revision: Revision) -> Fact | None:
     """The fact called *key* in *revision*, derived ones included; ``None`` when there is none."""
+    if key == AWARD:
+        return _awarded(revision)
     if key in FACTS:
         return FACTS[key]
     return _own_fact(key, revision) or _rank(key, revision) or _length(key, revision)
@@ -66,7 +70,7 @@ def fact(key: str, revision: Revision) -> Fact | None:
 
 def facts_of(revision: Revision) -> dict[str, Fact]:
     """Every fact that the rules of *revision* may name, in the order shown to staff."""
-    return FACTS | _own(revision)
+    return FACTS | {AWARD: _awarded(revision)} | _own(revision)
 
 
 def source(needs: frozenset[Any]) -> FromClause:
@@ -145,6 +149,26 @@ def _award(revision: Revision) -> ColumnElement[Any]:
     from portal.policy.tiers import amount_sql  # tiers are made of terms, and terms of facts
 
     return amount_sql(revision)
+
+
+def _awarded(revision: Revision) -> Fact:
+    """The amount, with the tables that the tiers of *revision* read."""
+    named: set[Any] = set()
+    for row in revision.tiers:
+        terms = [*row.when, *(row.uplift or {}).get("when", [])]
+        named |= set(_texts([*terms, row.rule])) - {AWARD}
+    found = (fact(key, revision) for key in named)
+    needs = frozenset[Any]().union(*(item.needs for item in found if item is not None))
+    return replace(FACTS[AWARD], needs=needs)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Every text in *value*: among them the facts that it names."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list | dict):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from _texts(item)
 
 
 def _of_record(record: Record) -> list[Fact]:
@@ -270,7 +294,7 @@ _ALL = (
     _column("unit.industry", N_("Industry"), CODE, Organization.industry),
     _column("district.code", N_("Code of the district"), CODE, District.code, District),
     _column("district.kind", N_("Kind of the district"), CODE, District.kind, District),
-    Fact("award.amount", N_("Amount (yuan)"), MONEY, _award),
+    Fact(AWARD, N_("Amount (yuan)"), MONEY, _award),
     _key("person", N_("Person"), Applicant.id_number_index),
     _key("claim", N_("What is claimed"), Application.claim_key),
     _key("certificate", N_("Certificate"), Application.claim_key),

@@ -16,7 +16,7 @@ from models.programme import Condition, Programme, Revision
 from portal.access.permissions import ROLES
 from portal.policy.check import Path as Place
 from portal.policy.check import Problem, problems
-from portal.policy.codes import NO_TIER
+from portal.policy.codes import NO_TIER, code_column
 from portal.policy.compile import rules_of
 from portal.policy.contradictions import contradictions
 from portal.policy.operators import OPERATORS, TABLE
@@ -202,18 +202,21 @@ def _states(revision: Revision) -> Iterator[Problem]:
 
 
 def _findings(revision: Revision) -> Iterator[Problem]:
-    """Conditions and bounds share their keys: a case lists what it misses in one column."""
-    conditions = [row.key for row in rules_of(revision)]
-    bounds = [row.key for row in revision.bounds]
+    """What is found of a case shares its keys: it lists what it misses in one column."""
+    sections = {
+        "": [NO_TIER],
+        "conditions": [row.key for row in revision.conditions],
+        "attachments": [row.key for row in revision.attachments],
+        "bounds": [row.key for row in revision.bounds],
+    }
     message = N_("this key is taken: conditions and bounds share theirs")
-    for section, keys, taken in (
-        ("conditions", conditions, [NO_TIER]),
-        ("bounds", bounds, [NO_TIER, *conditions]),
-    ):
+    taken: dict[str, str] = {}
+    for section, keys in sections.items():
         for place, key in enumerate(keys):
-            if key in taken:
+            if taken.setdefault(code_column(key), section) != section:
                 yield Problem((section, place, "key"), message)
-    if len(",".join(["", NO_TIER, *conditions, *bounds, ""])) > Application.missed.type.length:
+    listed = [NO_TIER, *(row.key for row in rules_of(revision)), *sections["bounds"]]
+    if len(",".join(["", *listed, ""])) > Application.missed.type.length:
         yield Problem(("conditions",), N_("have keys that are too long together"))
 
 

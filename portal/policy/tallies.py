@@ -25,11 +25,9 @@ from sqlalchemy import (
 
 from models.programme import SPILL, Bound, Revision
 from portal.policy.codes import FINE, HOLDS, MISSED, UNKNOWN, WAITS, materialized
-from portal.policy.facts import MONEY, fact
+from portal.policy.facts import AWARD, MONEY, fact
 
 Sql = ColumnElement[Any]
-AWARD = "award.amount"
-"""The fact that is summed as it stands in the layer: what was awarded, or fallen to."""
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,8 @@ from portal.access.scope import visible
 from portal.review.route import stages_of
 
 READY, NEEDS_PERSON, INELIGIBLE = "ready", "needs_person", "ineligible"
+AFTERWARDS = {"public_notice", "acceptance"}
+"""The kinds of stages at which it is settled already who has a place."""
 CHANGED, DECIDED, OUTSIDE = "changed", "decided", "outside"
 NOT_YOURS, OWN = "not_yours", "own"
 REASONS = {
@@ -78,14 +80,16 @@ def passable(session: Session, selection: Selection) -> ColumnElement[bool]:
 def questions_left(revision: Revision, route: str, stage: Stage) -> ColumnElement[str]:
     """``application.asked`` without what stages after *stage* answer.
 
-    Whether there is a place is settled at the last stage, so until then nobody waits for one.
+    Whether there is a place is settled at the last stage before the outcome is made public, so
+    until then nobody waits for one.
     """
-    keys = [row.key for row in stages_of(revision, route)]
-    later = keys[keys.index(stage.key) + 1 :]
+    walked = {row.key: row.kind for row in stages_of(revision, route)}
+    later = dict(list(walked.items())[list(walked).index(stage.key) + 1 :])
     answered = [
         row.key for row in revision.conditions if row.otherwise == ASK and row.asks in later
     ]
-    answered += [row.key for row in revision.bounds if row.over == WAIT and later]
+    if set(later.values()) - AFTERWARDS:
+        answered += [row.key for row in revision.bounds if row.over == WAIT]
     left: ColumnElement[str] = Application.asked.expression
     for key in answered:
         left = func.replace(left, f",{key},", ",")
