@@ -63,6 +63,10 @@ def _tiers(revision: Revision, found: Simulation) -> list[tuple[str, str, str]]:
     ]
 
 
+def _verdict(kind: str | None) -> str:
+    return _(VERDICTS.get(kind or "", "Not judged"))
+
+
 def _flips(flips: list[Flip]) -> list[tuple[str, str, str, str]]:
     numbers = [flip.number for flip in flips]
     own = visible(Application, current_actor())
@@ -75,7 +79,7 @@ def _flips(flips: list[Flip]) -> list[tuple[str, str, str, str]]:
         (
             flip.number,
             url_for("application.details_view", id=ids[flip.number]) if flip.number in ids else "",
-            f"{cells.verdict_word(flip.before or '')} → {cells.verdict_word(flip.after)}",
+            f"{_verdict(flip.before)} → {_verdict(flip.after)}",
             flip.clause,
         )
         for flip in flips

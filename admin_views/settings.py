@@ -474,6 +474,9 @@ class BoundView(PolicyRowView):
         "says", "clause", "counts", "take", "of", "per", "within", "dated", "at_most", "at_least",
         "over", "spill_to", "tiers", "when",
     )  # fmt: skip
+    column_labels: ClassVar[dict[str, Any]] = PolicyRowView.column_labels | {
+        "of": _l("What is counted")
+    }
     fields: ClassVar[dict[str, Any]] = {"of": OfField}
     column_descriptions: ClassVar[dict[str, Any]] = HINTS | {
         "of": _l("The fact whose values are counted or added, or for a share which cases count."),

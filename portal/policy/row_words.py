@@ -295,12 +295,12 @@ class RowReader:
 
     def _of(self, row: Bound) -> list[Line]:
         if isinstance(row.of, str):
-            return [self._line(N_("Of"), self.vocabulary.label(row.of))]
+            return [self._line(N_("What is counted"), self.vocabulary.label(row.of))]
         if isinstance(row.of, dict):
             distinct = self.vocabulary.label(str(row.of.get("distinct", "")))
             once = self._line(N_("Each counted once by"), distinct)
-            return [*self._when(N_("Of"), row.of.get("where")), once]
-        return self._when(N_("Of"), row.of) if isinstance(row.of, list) else []
+            return [*self._when(N_("What is counted"), row.of.get("where")), once]
+        return self._when(N_("What is counted"), row.of) if isinstance(row.of, list) else []
 
     def _channels(self, row: Window | Stage) -> list[Line]:
         if not row.channels:

@@ -16,8 +16,10 @@ from sqlalchemy.orm import Session
 from models.application import PAYEE_KINDS
 from models.base import N_
 from models.catalogue import Catalogue, CatalogueEntry
+from models.organization import KINDS as ORGANIZATION_KINDS
 from models.programme import FormField, Revision
 from portal.policy.facts import CODE, DATE, MONEY, NUMBER, TEXT, YES_NO, Fact, facts_of
+from portal.policy.subjects import RECORDS
 
 Say = Callable[..., str]
 
@@ -131,9 +133,9 @@ class Vocabulary:
     def _choices(self, key: str) -> dict[str, str]:
         if key == "application.channel":
             return {row.key: row.title for row in self.revision.channels}
-        row = self._fields.get(key)
+        row = self._fields.get(_ASKED_AS.get(key, key))
         if row is None:
-            return {k: self.say(v) for k, v in _BUILT_IN.get(key, {}).items()}
+            return {k: self.say(v) for k, v in _built_in(key).items()}
         return dict(row.choices) or self._entries(row.catalogue)
 
     def _entries(self, key: str | None) -> dict[str, str]:
@@ -162,7 +164,20 @@ class Vocabulary:
         return Word(f"{ROW}{column.get('key')}", label, kind, row.label, column.get("choices", {}))
 
 
+def _built_in(key: str) -> dict[str, str]:
+    """The words of a fact's codes where the tables themselves have some."""
+    prefix, _dot, name = key.partition(".")
+    for record in RECORDS:
+        if record.prefix == prefix and name in record.columns:
+            info = getattr(record.entity, record.columns[name]).info
+            return dict(info.get("choices", {}))
+    return _BUILT_IN.get(key, {})
+
+
+_ASKED_AS = {"unit.nature": "organization.nature", "unit.industry": "organization.industry"}
+"""Facts whose field in the form has another key."""
 _BUILT_IN: dict[str, dict[str, str]] = {
+    "district.kind": ORGANIZATION_KINDS,
     "applicant.sex": {"female": N_("Female"), "male": N_("Male")},
     "payee.kind": PAYEE_KINDS,
 }

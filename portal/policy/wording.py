@@ -10,7 +10,7 @@ from models.base import N_
 from portal.policy.facts import DATE, MONEY
 from portal.policy.operators import MANY, OPERATORS, TABLE, TWO
 from portal.policy.terms import BadTerm, shape
-from portal.policy.vocabulary import Vocabulary
+from portal.policy.vocabulary import Vocabulary, Word
 
 STEPS = {
     "days": N_("%(count)s days after %(day)s"),
@@ -68,13 +68,18 @@ class Wording:
         if isinstance(value, dict):
             return self._worked_out(key, value)
         other = self.vocabulary.facts.get(value) if isinstance(value, str) else None
-        if other is not None and word is not None and other.kind == word.kind:
+        if other is not None and word is not None and self._are_alike(other, word):
             return other.label
         if word is not None and word.kind == MONEY:
             return self.yuan(value)
         if (word is not None and word.kind == DATE) or not isinstance(value, str):
             return str(value)
         return self.quoted(word.choices.get(value, value) if word else value)
+
+    @staticmethod
+    def _are_alike(other: Word, word: Word) -> bool:
+        """Whether the compiler would take *other* for a fact to compare *word* with."""
+        return other.kind == word.kind and not other.is_key
 
     def quoted(self, text: str) -> str:
         """*text* marked as a word of the programme."""

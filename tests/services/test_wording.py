@@ -61,6 +61,7 @@ def vocabulary(session: Session) -> Vocabulary:
          "奖金 is “cap” in the table “学历” by Code of the district"),
         (["certificate.occupation", "in table", "sh-a-class-2026"],
          "工种 is in the table “上海A类重点工种目录（2026年）”"),
+        (["district.kind", "is", "district"], "Kind of the district is “District union”"),
         (["row.sex", "is", "f"], "性别 is “女”"),
         (["nothing", "is", "x"], "nothing is “x”"),
         (["certificate.level", "resembles", "x"], "['certificate.level', 'resembles', 'x']"),
@@ -118,7 +119,8 @@ def _text(words: RowWords) -> str:
                 tiers=["技师"],
             ),
             ("上限;  Awarded · Different values, all together, within: One calendar year, "
-            "At least: 3; Of 奖金; Tiers 技师; Beyond it: Fall to another tier → 技师"),
+            "At least: 3; What is counted 奖金; Tiers 技师; "
+            "Beyond it: Fall to another tier → 技师"),
         ),
         (
             DerivedFact(
