@@ -110,14 +110,16 @@ def shown_files(application: Application) -> ShownFiles | None:
     if not found:
         return None
     adds = service.may_add(session, actor, application)
-    return ShownFiles(
-        rules=[_shown(application, row, adds) for row in found],
-        accept=ACCEPTED,
-        limits=_(
-            "PDF, JPEG or PNG, at most %(size)s MB each, %(files)s at once",
-            size=config().attachment_megabytes,
-            files=FILES_AT_ONCE,
-        ),
+    rules = [_shown(application, row, adds) for row in found]
+    return ShownFiles(rules, ACCEPTED, _limits() if any(rule.add_url for rule in rules) else "")
+
+
+def _limits() -> str:
+    size = config().attachment_megabytes
+    return _(
+        "PDF, JPEG or PNG, at most %(size)s MB each, %(files)s at once",
+        size=size,
+        files=FILES_AT_ONCE,
     )
 
 

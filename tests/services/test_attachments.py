@@ -142,7 +142,7 @@ def test_the_bytes_lie_sealed_and_bound_to_their_row(
     ("who", "refusal"),
     [
         ("auditor", NotAllowed),
-        ("finance", NotAllowed),
+        ("finance", NotAttachable),
         ("stranger", NotAttachable),
         ("sibling", NotAttachable),
         ("approver", NotAttachable),

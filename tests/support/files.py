@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from io import BytesIO
 from pathlib import Path
 
@@ -32,11 +33,12 @@ attachments:
 
 
 def asking(session: Session, home: Path) -> Revision:
-    """The 2026 programme in force, with rules for files."""
+    """The 2026 programme in force, with rules for files in place of its own."""
     actor = system_actor(session)
     load_all(session, CLOCK)
     pack = home / "asking.yaml"
-    pack.write_text(PACK.read_text(encoding="utf-8") + RULES, encoding="utf-8")
+    usual = re.sub(r"(?ms)^attachments:\n.*?(?=^\w)", "", PACK.read_text(encoding="utf-8"))
+    pack.write_text(usual + RULES, encoding="utf-8")
     return publish(session, actor, CLOCK, load_pack(session, actor, CLOCK, pack).programme.code)
 
 

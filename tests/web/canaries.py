@@ -14,7 +14,7 @@ from sqlalchemy import inspect, select
 
 from models.account import Account
 from models.applicant import Applicant
-from models.application import WAITING, Application
+from models.application import WAITING, Application, Attachment
 from models.base import db
 from models.certificate import SkillCertificate
 from models.funding import PaymentBatch
@@ -41,6 +41,7 @@ OWNERS: dict[Any, str] = {
     Project: "organization_id",
     Application: "organization_id",
     PaymentBatch: "district_id",
+    Attachment: "application_id",  # a case has the number of its union
 }
 """Which column says whose a row is."""
 MARKUP = "<wound>"
@@ -67,6 +68,8 @@ def release(city: City) -> None:
         proof = _certificate(number, person)
         _application(number, union, programme, revision, person, proof)
         _records(number, person)
+        db.session.flush()
+        _attachment(number)
         _batch(number, programme)
         db.session.flush()
     db.session.flush()
@@ -213,6 +216,23 @@ def _application(
     )
     case.account = f"62220000{number:08d}"
     db.session.add(case)
+
+
+def _attachment(number: int) -> None:
+    db.session.add(
+        Attachment(
+            id=number,
+            row_key=new_row_key(),
+            application_id=number,
+            rule_key="scan",
+            file_name=marked(number),
+            media_type="application/pdf",
+            size=1,
+            digest="",
+            account_id=number,
+            made_at=THEN,
+        )
+    )
 
 
 def _batch(number: int, programme: Programme) -> None:
