@@ -137,7 +137,8 @@ def _window_day(key: str, label: str, attribute: str) -> Fact:
     """A day of the case's own window, inlined: a revision's windows are few and frozen."""
 
     def build(revision: Revision) -> ColumnElement[Any]:
-        days = {window.id: getattr(window, attribute) for window in revision.windows}
+        named = {window.id: getattr(window, attribute) for window in revision.windows}
+        days = {key: day for key, day in named.items() if day is not None}
         if not days:
             return cast(null(), Date)
         return case(days, value=Application.window_id)
@@ -285,6 +286,7 @@ _ALL = (
     _column("application.submitted_on", N_("Submitted on"), DATE, Application.submitted_on),
     _window_day("window.opens", N_("Window opens"), "opens_on"),
     _window_day("window.closes", N_("Window closes"), "closes_on"),
+    _window_day("window.paper", N_("Papers until"), "paper_on"),
     _column("applicant.union_member", N_("Union member"), YES_NO, Applicant.is_union_member),
     _column("applicant.sex", N_("Sex"), CODE, Applicant.sex),
     _column("applicant.birth_date", N_("Birth date"), DATE, Applicant.birth_date),

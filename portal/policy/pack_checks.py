@@ -13,7 +13,7 @@ from models.application import STATES, Application
 from models.base import N_
 from models.catalogue import Catalogue
 from models.programme import Condition, Programme, Revision
-from portal.access.permissions import ROLES
+from portal.access.permissions import PERMISSIONS, ROLES
 from portal.policy.check import Path as Place
 from portal.policy.check import Problem, problems
 from portal.policy.codes import NO_TIER, code_column
@@ -187,6 +187,8 @@ def _roles(revision: Revision) -> Iterator[Problem]:
     for place, stage in enumerate(revision.stages):
         if stage.acts not in ROLES:
             yield Problem(("stages", place, "acts"), message, {"key": stage.acts, "known": known})
+        elif stage.acts not in PERMISSIONS["application:decide"]:
+            yield Problem(("stages", place, "acts"), N_("this role decides no applications"))
     for place, channel in enumerate(revision.channels):
         for key in channel.roles:
             if key not in ROLES:
