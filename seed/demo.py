@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -40,7 +41,7 @@ from portal.config import ROOT
 from portal.funding.budget import set_budget
 from portal.funding.payout import NothingToPay, make_batch, mark_paid, mark_transferred
 from portal.policy.judge import in_force
-from portal.policy.packs import load_pack, publish
+from portal.policy.packs import NotPublishable, load_pack, publish
 from portal.review.decide import decide
 from portal.review.selections import freeze
 from portal.review.submit import is_open, submit
@@ -108,14 +109,19 @@ def receiving(session: Session, clock: Clock) -> list[Programme]:
 
 
 def load_programmes(session: Session, clock: Clock) -> list[str]:
-    """Load and publish every pack of ``seed/programmes``; gives their codes."""
+    """Load every pack of ``seed/programmes``; gives their codes.
+
+    All are put in force but those that their notice leaves incomplete, such as without amounts
+    (S15 一): they stay drafts.
+    """
     actor = system_actor(session)
     load_all(session, clock)
     load_days(session, system_actor(session), clock, list(published()))
     codes = []
     for path in sorted((ROOT / "seed" / "programmes").glob("*.yaml")):
         code = load_pack(session, actor, clock, path).programme.code
-        publish(session, actor, clock, code)
+        with suppress(NotPublishable):
+            publish(session, actor, clock, code)
         codes.append(code)
     return codes
 
