@@ -23,7 +23,8 @@ OF_ANY_YEAR = (
     r"|\b\d-\d\d-\d\d-\d\d\b|\bsh-(?:skill|patent|studio)|\bbj-p"
 )
 PARTS = ("tiers", "stages", "windows", "channels", "conditions")
-KNOWN_TO_CODE = {"female", "male", "none"}  # an ID number tells the sex; the third says nothing
+KNOWN_TO_CODE = {"female", "male", "none", "valid", "lapsed", "invalid"}
+"""An ID number tells the sex; the third says nothing; the registry of patents has three states."""
 
 
 @dataclass
