@@ -32,8 +32,8 @@ class WrongPatentCheckDigit(Refusal):
 
 def patent_key(text: str) -> str:
     """The form under which a patent is claimed: no ZL, spaces, points or hyphens (Q19)."""
-    folded = tidy(text).upper().removeprefix("专利号")
-    return re.sub(r"[^A-Z0-9/]", "", folded).removeprefix("ZL").removeprefix("CN")
+    signs = re.sub(r"[^A-Z0-9/]", "", tidy(text).upper())
+    return signs.removeprefix("ZL").removeprefix("CN")
 
 
 def patent_number(text: str) -> str:

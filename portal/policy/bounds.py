@@ -39,8 +39,8 @@ from portal.policy.codes import (
     materialized,
     passed_by_person,
 )
-from portal.policy.facts import Fact, fact, source
-from portal.policy.tallies import AWARD, Tally, code_of, tally
+from portal.policy.facts import AWARD, Fact, fact, source
+from portal.policy.tallies import Tally, code_of, tally
 from portal.policy.terms import facts_in, guard_sql
 
 Sql = ColumnElement[Any]

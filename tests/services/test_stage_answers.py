@@ -18,7 +18,6 @@ from portal.review.entering import ChangedMeanwhile
 from portal.review.invariants import violations
 from portal.review.selections import freeze
 from portal.review.stage_answers import NotThisStage, fill_in
-from tests.conftest import City
 from tests.support.books import Scene, read_book
 
 BOOK = read_book(Path(__file__).parents[1] / "policy_cases" / "sh-studio-2020.yaml")
