@@ -1,20 +1,17 @@
-"""Every programme that comes with the product: dumped as it was loaded, and never confused."""
+"""Packs beside each other and beside the facts: nothing is said twice, nothing taken twice."""
 
 from __future__ import annotations
 
 from itertools import groupby
 from pathlib import Path
 
-import pytest
 from ruamel.yaml import YAML
 from sqlalchemy.orm import Session
 
 from portal.access.accounts import system_actor
 from portal.config import ROOT
 from portal.policy.facts import AWARD, fact
-from portal.policy.pack_files import read
-from portal.policy.pack_rows import completed
-from portal.policy.packs import check_pack, dump_pack, load_pack
+from portal.policy.packs import check_pack, load_pack
 from portal.policy.terms import group_sql
 from seed.catalogues import load_all
 from tests.support.cases import CLOCK
@@ -23,20 +20,6 @@ PACKS = sorted((ROOT / "seed" / "programmes").glob("*.yaml"))
 STUDIOS, PROJECTS = (
     ROOT / "seed" / "programmes" / f"{code}.yaml" for code in ("sh-studio-2020", "bj-project-2022")
 )
-
-
-@pytest.mark.parametrize("pack", PACKS, ids=lambda path: path.stem)
-def test_a_dump_is_the_same_document(session: Session, pack: Path, tmp_path: Path) -> None:
-    load_all(session, CLOCK)
-    actor = system_actor(session)
-    loaded = load_pack(session, actor, CLOCK, pack)
-    session.expire_all()
-    again = tmp_path / "again.yaml"
-    again.write_text(dump_pack(session, pack.stem), encoding="utf-8")
-    written, dumped = (read(path)[0].document for path in (pack, again))
-    assert completed(dumped) == completed(written)
-    assert dumped["notice"] == written["notice"]
-    assert load_pack(session, actor, CLOCK, again) is loaded
 
 
 def test_packs_of_one_notice_say_the_same_of_it() -> None:
