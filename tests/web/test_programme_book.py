@@ -431,7 +431,8 @@ def test_the_words_of_the_rules_are_told_to_the_script(office: Office) -> None:
     assert ["shanghai", "通用工种（上海市职业技能鉴定中心）"] in facts["certificate.issuer"][
         "choices"
     ]
-    assert facts["application.channel"]["choices"] == [["unit", "单位申报"]]
+    channels = [["unit", "单位申报"], ["personal", "个人申报"], ["collective", "集中申报"]]
+    assert facts["application.channel"]["choices"] == channels
     assert "person" not in facts
     assert not any(key.startswith("survey.") for key in facts)
     assert {
