@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import struct
+import zlib
 from io import BytesIO
 from pathlib import Path
 
@@ -51,10 +53,14 @@ def photo(shade: int = 90, size: tuple[int, int] = (80, 60), form: str = "JPEG")
 
 
 def bomb() -> bytes:
-    """A PNG of half a megabyte that wants 450 MB."""
-    target = BytesIO()
-    Image.new("1", (60_000, 60_000)).save(target, "PNG")
-    return target.getvalue()
+    """A PNG of a few bytes that claims 60,000 by 60,000 pixels, 450 MB of them."""
+    head = struct.pack(">IIBBBBB", 60_000, 60_000, 1, 0, 0, 0, 0)
+    parts = ((b"IHDR", head), (b"IDAT", zlib.compress(bytes(7_501))), (b"IEND", b""))
+    chunks = (
+        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        for kind, body in parts
+    )
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
 
 
 def document(words: str = "scan") -> bytes:
