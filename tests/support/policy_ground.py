@@ -30,7 +30,7 @@ class Ground:
     """One database with unions and catalogues; each programme on it is rolled back again."""
 
     def __init__(self, url: str) -> None:
-        self.engine: Engine = create_engine(url)
+        self.engine: Engine = create_engine(url, query_cache_size=10)
         with Session(self.engine) as session:
             _unions(session)
             _catalogues(session)

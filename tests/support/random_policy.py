@@ -15,8 +15,9 @@ LEVELS = ("low", "mid", "high")
 YUAN = (0, 0.29, 1.15, 19.99, 100, 333.33, 1000, 1234.5, 5000, 99_999.99)
 NUMBERS = (0, 1, 2, 3, 5, 0.5, 2.5, 1.5, 0.1, 0.2, 0.7, 12)
 DAYS = tuple(
-    START + timedelta(n) for n in (-1500, -731, -366, -365, -32, -30, -2, -1, 0, 1, 29, 30, 61)
+    START + timedelta(n) for n in (-1500, -731, -366, -365, -91, -30, -2, -1, 0, 1, 29, 30, 61)
 )
+"""Around the start, with ends of months from which a month or a year leads past another's end."""
 UNITS: dict[int, dict[str, Any]] = {
     5: {"district": 2, "kind": "district", "nature": "a", "industry": "b"},
     6: {"district": 2, "kind": "district", "nature": "b", "industry": None},
@@ -265,8 +266,9 @@ class Maker:
         )
 
     def _moved(self, derived: bool) -> dict[str, Any]:
-        period, most = self.pick((("days", 800), ("months", 30), ("years", 5)))
-        return {"from": self.fact("date", derived=derived), period: self.random.randint(0, most)}
+        spans = {"days": (0, 1, 29, 30, 366, 730), "months": (1, 3, 12, 13, 25), "years": (1, 2, 5)}
+        period = self.pick(tuple(spans))
+        return {"from": self.fact("date", derived=derived), period: self.pick(spans[period])}
 
     def day(self) -> str:
         return self.pick(DAYS).isoformat()
