@@ -39,7 +39,8 @@ from portal.policy.codes import (
     materialized,
     passed_by_person,
 )
-from portal.policy.facts import AWARD, Fact, fact, source
+from portal.policy.facts import AWARD, MONEY, Fact, fact, source
+from portal.policy.sql_numbers import in_millionths
 from portal.policy.tallies import Tally, code_of, tally
 from portal.policy.terms import facts_in, guard_sql
 
@@ -138,7 +139,10 @@ def _values(bound: Bound, revision: Revision) -> Iterator[tuple[str, Sql]]:
     """``v``: the fact that is summed or told apart; ``m``: whether a case counts for a share."""
     named = _distinct_of(bound) or (bound.of if isinstance(bound.of, str) else None)
     if named:
-        yield "v", _fact(named, revision).build(revision)
+        known = _fact(named, revision)
+        value = known.build(revision)
+        in_parts = bound.take == "sum" and known.kind != MONEY
+        yield "v", in_millionths(value) if in_parts else value
     if bound.take == "share":
         yield "m", guard_sql(_share_terms(bound), revision)
 

@@ -17,6 +17,7 @@ from models.base import N_
 from models.programme import DerivedFact, FormField, Programme, Revision, Stage
 from models.project import Project
 from portal.policy.facts import CODE, DATE, MONEY, NUMBER, YES_NO, Fact, fact, form_value
+from portal.policy.sql_numbers import in_millionths, of_millionths
 from portal.policy.terms import facts_in, guard_sql
 
 Sql = ColumnElement[Any]
@@ -66,8 +67,12 @@ def _of_rows(row: DerivedFact, revision: Revision) -> Sql:
     matches = guard_sql(row.when, revision, row_facts(row, revision))
     one: Any = case((matches, 1), else_=0)
     if row.take == "sum":
-        value = row_facts(row, revision)[str(row.column)].build(revision)
-        return _over_rows(row, func.sum(case((matches, value), else_=0)))
+        summed = row_facts(row, revision)[str(row.column)]
+        value = summed.build(revision)
+        if summed.kind == MONEY:
+            return _over_rows(row, func.sum(case((matches, value), else_=0)))
+        parts = _over_rows(row, func.sum(case((matches, in_millionths(value)), else_=0)))
+        return of_millionths(parts)
     found, every = _over_rows(row, func.sum(one)), _over_rows(row, func.count())
     if row.self_when is not None:
         found += case((guard_sql(row.self_when, revision), 1), else_=0)

@@ -1,11 +1,11 @@
-"""Whole numbers in SQL, the same on both databases: the nearest, the greatest."""
+"""Numbers in SQL, the same on both databases: the nearest whole one, sums, the greatest."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement
+from sqlalchemy import BigInteger, ColumnElement, Double, cast
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
@@ -21,6 +21,20 @@ class Nearest(FunctionElement[Any]):
 def nearest(value: ColumnElement[Any]) -> ColumnElement[Any]:
     """*value* as the nearest whole number: PostgreSQL alone would round 2.5 to 2."""
     return Nearest(value)
+
+
+MILLIONTHS = 1_000_000
+"""Numbers are added up in millionths: ten times 0.1 is 1, in whatever order rows are read."""
+
+
+def in_millionths(value: ColumnElement[Any]) -> ColumnElement[Any]:
+    """*value* as a whole number of millionths."""
+    return nearest(value * MILLIONTHS)
+
+
+def of_millionths(value: ColumnElement[Any], by: int = 1) -> ColumnElement[Any]:
+    """The number that so many millionths are, divided *by* a whole number in the same step."""
+    return cast(value, Double) / float(MILLIONTHS * by)
 
 
 class Greatest(FunctionElement[Any]):

@@ -26,6 +26,7 @@ from sqlalchemy import (
 from models.programme import SPILL, Bound, Revision
 from portal.policy.codes import FINE, HOLDS, MISSED, UNKNOWN, WAITS, materialized
 from portal.policy.facts import AWARD, MONEY, fact
+from portal.policy.sql_numbers import MILLIONTHS
 
 Sql = ColumnElement[Any]
 
@@ -150,10 +151,12 @@ def _beyond(found: Tally, outside: Sql) -> tuple[Sql, Sql]:
 
 
 def _limit(value: int, found: Tally) -> int:
-    """The limit in the unit that is counted: a sum of money is limited in yuan."""
+    """The limit in the unit that is counted: sums are of fen, or of millionths."""
     bound = found.bound
     of = fact(str(bound.of), found.revision) if bound.take == "sum" else None
-    return value * 100 if of is not None and of.kind == MONEY else value
+    if of is None:
+        return value
+    return value * (100 if of.kind == MONEY else MILLIONTHS)
 
 
 def _weight(found: Tally) -> Sql:

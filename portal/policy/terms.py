@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from sqlalchemy import ColumnElement, Date, and_, case, literal, literal_column, null, or_, true
+from sqlalchemy import ColumnElement, Date, and_, case, literal, null, or_, true
 
 from models.base import N_, Refusal
 from models.catalogue import CatalogueEntry
@@ -22,7 +22,7 @@ from models.programme import Revision
 from portal.policy import operators
 from portal.policy.facts import DATE, MONEY, NUMBER, TEXT, YES_NO, Fact, entry_of, fact
 from portal.policy.sql_days import PERIODS, shifted
-from portal.policy.sql_numbers import nearest
+from portal.policy.sql_numbers import in_millionths, nearest, of_millionths
 
 Sql = ColumnElement[Any]
 Rows = Mapping[str, Fact]
@@ -209,7 +209,10 @@ def _scaled(value: dict[str, Any], kind: str, revision: Revision) -> Sql:
     whole = isinstance(ratio, list) and [type(part) for part in ratio] == [int, int]
     if kind not in (NUMBER, MONEY) or known.kind != kind or not whole or ratio[1] <= 0:
         raise operators.BadValue(value=value, kind=kind)
-    times: Sql = known.build(revision) * ratio[0] / (ratio[1] * literal_column("1.0"))
+    found = known.build(revision)
+    if kind == NUMBER:
+        return of_millionths(in_millionths(found) * ratio[0], ratio[1])
+    times: Sql = found * ratio[0] / float(ratio[1])
     return times
 
 

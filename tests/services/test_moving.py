@@ -16,7 +16,7 @@ from models.base import db
 from models.decision import MOVE, PASS, Decision, Override
 from models.programme import Revision
 from portal.access.permissions import NotAllowed
-from portal.policy.pack_rows import document_of, fill
+from portal.policy.pack_rows import SECTIONS, document_of, fill
 from portal.policy.packs import draft, publish
 from portal.review.decide import ReasonRequired, decide
 from portal.review.moving import (
@@ -47,7 +47,7 @@ def _amended(desk: Desk, amend: Amend = lambda _document: None) -> Revision:
     made = draft(desk.session, centre, CLOCK, CODE)
     document = copy.deepcopy(document_of(desk.revision))
     amend(document)
-    for section in ("windows", "channels", "fields", "conditions", "tiers", "bounds", "stages"):
+    for section in SECTIONS:
         setattr(made, section, [])
     desk.session.flush()
     fill(made, document)
@@ -193,7 +193,6 @@ def _other_stage(document: Document) -> None:
 
 
 def _stage_of_another_channel(document: Document) -> None:
-    document["channels"].append({"key": "personal", "title": "个人", "entered_by": ["city-centre"]})
     _row(document, "stages", "unit")["channels"] = ["personal"]
 
 
@@ -203,6 +202,21 @@ def _other_window(document: Document) -> None:
 
 def _other_channel(document: Document) -> None:
     document["channels"][0]["key"] = "post"
+    for stage in document["stages"]:
+        stage["channels"] = [
+            "post" if name == "unit" else name for name in stage.get("channels", [])
+        ]
+    for section in ("attachments", "conditions", "tables", "fields"):
+        for row in document.get(section, []):
+            row["when"] = [_told_of_post(term) for term in row.get("when", [])]
+
+
+def _told_of_post(term: Any) -> Any:
+    if term == ["application.channel", "is", "unit"]:
+        return ["application.channel", "is", "post"]
+    if term[:2] == ["application.channel", "one of"]:
+        return [*term[:2], ["post" if name == "unit" else name for name in term[2]]]
+    return term
 
 
 def _other_claim(document: Document) -> None:

@@ -98,11 +98,12 @@ def held_places(
 ) -> Iterator[tuple[Fraction, int]]:
     """How much of *bound* is held, and how much there is, for each key that somebody eligible has.
 
-    Awarded cases may hold more than there is, from before; then nobody may be eligible.
+    Awarded cases may hold more than there is, from before; then nobody may be eligible who adds
+    to it: one more of a value that is held already adds nothing to the distinct ones.
     """
     oracle = _Oracle(pack, cases, tables)
     rows: dict[Any, list[Row]] = {}
-    eager = set()
+    newcomers: list[Row] = []
     for case in oracle.cases:
         if case.place.revision or not (case.is_placed or case.id in eligible):
             continue
@@ -112,14 +113,19 @@ def held_places(
         if row is not None and row.guard is True:
             rows.setdefault(row.key, []).append(row)
             if not case.is_placed and row.weight:
-                eager.add(row.key)
-    for key in eager:
+                newcomers.append(row)
+    distinct = bound["take"] == "distinct"
+    for key in {row.key for row in newcomers if not (distinct and _is_held(row, rows[row.key]))}:
         outside = oracle._outside(bound, key)
-        if bound["take"] == "distinct":
+        if distinct:
             held = Fraction(len({str(row.value) for row in rows[key]}))
         else:
             held = sum((row.weight for row in rows[key]), Fraction(0))
         yield outside + held, oracle._limit(bound)
+
+
+def _is_held(row: Row, rows: Sequence[Row]) -> bool:
+    return any(str(one.value) == str(row.value) for one in rows if one.standing.case.is_placed)
 
 
 class _Oracle:

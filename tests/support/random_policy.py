@@ -105,6 +105,7 @@ class Maker:
         for row in pack["fields"]:
             if row["key"] in ("field.day", "field.team") and self.chance(30):
                 row |= {"critical": True, "when": self.terms(1, least=1)}
+        self.is_plain = self.chance(30)
         tiers = self.some(4, self._tier, least=1)
         pack["tiers"] = {"choose": self.pick(("first", "highest", "each")), "rows": tiers}
         self.has_amount = True
@@ -298,6 +299,8 @@ class Maker:
         row: dict[str, Any] = {"key": f"t{place}", "clause": "", "when": self.terms(2)}
         if place == 0 and self.chance(60):
             row["when"] = []
+        if self.is_plain:
+            return row | {"amount": self.pick((0.29, 100, 250.55, 1000, 1000))}
         if self.chance(50):
             row["amount"] = self.pick((0.29, 100, 250.55, 1000, 1005))
         else:
