@@ -28,6 +28,7 @@ class Applicant(Versioned, Model):
     __table_args__ = (
         UniqueConstraint("organization_id", "id_number_index"),
         Index("ix_applicant_id_number_index", "id_number_index"),
+        Index("ix_applicant_name_birth", "name", "birth_date"),
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
