@@ -16,7 +16,7 @@ from wtforms.validators import InputRequired
 from admin_views.base import PortalModelView, SeenVersion
 from admin_views.choices import districts, offered, programmes, worded
 from admin_views.filters import ListFilter, equals, equals_number
-from admin_views.settings import YuanField
+from admin_views.rule_fields import YuanField
 from models.base import N_, Refusal, db
 from models.funding import BATCH_STATES, MADE, TRANSFERRED, Budget, Payment, PaymentBatch
 from models.organization import Organization

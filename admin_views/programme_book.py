@@ -50,6 +50,8 @@ SCREENS = {
     "bounds": "bound",
     "orders": "orderkey",
     "stages": "stage",
+    "shares": "share",
+    "instalments": "instalment",
 }
 """The screen of each section's rows."""
 HINTS = {
@@ -63,6 +65,8 @@ HINTS = {
     "bounds": N_("How many may be awarded, per person, unit or district."),
     "orders": N_("Who comes first where places or money run short."),
     "stages": N_("Who looks at a case, one after the other."),
+    "shares": N_("Who pays which part of an award, and what is added on top of it."),
+    "instalments": N_("In which parts it is paid, and what releases each."),
 }
 TONES: dict[str, Tone] = {DRAFT: "warn", PUBLISHED: "good"}
 

@@ -78,6 +78,8 @@ ENTITIES = {
     "bound": N_("Bound"),
     "order_key": N_("Order"),
     "stage": N_("Stage"),
+    "share": N_("Share"),
+    "instalment": N_("Instalment"),
 }
 
 

@@ -7,7 +7,7 @@ triggers in the database hold that (``migrations``), the screens only explain it
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
     Boolean,
@@ -24,6 +24,9 @@ from sqlalchemy.orm import Mapped, declared_attr, mapped_column, relationship
 from models.base import N_, BigId, Model, UtcDateTime, Versioned
 from models.notice import Notice
 from models.types import JSON, ORDERED_JSON
+
+if TYPE_CHECKING:
+    from models.sharing import Instalment, Share
 
 DRAFT, PUBLISHED, CLOSED = "draft", "published", "closed"
 REVISION_STATES = {DRAFT: N_("Draft"), PUBLISHED: N_("Published"), CLOSED: N_("Closed")}
@@ -181,6 +184,12 @@ class Revision(Versioned, Model):
     )
     stages: Mapped[list[Stage]] = relationship(
         order_by="Stage.position", cascade="all, delete-orphan"
+    )
+    shares: Mapped[list[Share]] = relationship(
+        order_by="Share.position", cascade="all, delete-orphan"
+    )
+    instalments: Mapped[list[Instalment]] = relationship(
+        order_by="Instalment.position", cascade="all, delete-orphan"
     )
 
     def __str__(self) -> str:
@@ -433,7 +442,8 @@ class Stage(PolicyRow, Model):
 
     ``acts`` is the role that decides; ``words`` its status names (``waiting``, ``passed``,
     ``failed``, ``returned``); ``returns_to`` the stage that a returned case restarts at; ``due``
-    an anchor and an offset, ``{"after": "window.closes", "days": 14}``.
+    an anchor and an offset, ``{"after": "window.closes", "days": 14}``. ``panel`` says how the
+    experts of a panel score, ``lasts`` how long a public notice does, ``{"working_days": 5}``.
     """
 
     __tablename__ = "stage"
@@ -449,6 +459,12 @@ class Stage(PolicyRow, Model):
     words: Mapped[dict[str, str]] = mapped_column(ORDERED_JSON, info={"label": N_("Status words")})
     returns_to: Mapped[str | None] = mapped_column(String(40), info={"label": N_("Returns to")})
     due: Mapped[dict[str, Any] | None] = mapped_column(ORDERED_JSON, info={"label": N_("Due")})
+    panel: Mapped[dict[str, Any] | None] = mapped_column(
+        ORDERED_JSON, info={"label": N_("How experts score")}
+    )
+    lasts: Mapped[dict[str, Any] | None] = mapped_column(
+        ORDERED_JSON, info={"label": N_("Length of the notice")}
+    )
     channels: Mapped[list[str]] = mapped_column(JSON, default=list, info={"label": N_("Channels")})
     is_editable: Mapped[bool] = mapped_column(
         Boolean, default=False, info={"label": N_("Editable while waiting")}

@@ -63,7 +63,7 @@ def _by_application(entity: Any, actor: Actor) -> ColumnElement[bool]:
 
 
 def _public() -> frozenset[Any]:
-    from models import calendar, catalogue, funding, notice, programme
+    from models import calendar, catalogue, funding, notice, programme, sharing
 
     return frozenset(
         {
@@ -79,13 +79,13 @@ def _public() -> frozenset[Any]:
             programme.FormField,
             programme.DerivedFact,
             programme.AttachmentRule,
-            programme.DerivedFact,
-            programme.AttachmentRule,
             programme.Condition,
             programme.AwardTier,
             programme.Bound,
             programme.OrderKey,
             programme.Stage,
+            sharing.Share,
+            sharing.Instalment,
             funding.Budget,
         }
     )

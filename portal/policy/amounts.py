@@ -15,7 +15,7 @@ from models.base import N_, Refusal
 from models.programme import AwardTier, Revision
 from portal.policy.facts import MONEY, NUMBER
 from portal.policy.sql_numbers import nearest
-from portal.policy.terms import guard_sql, value_sql
+from portal.policy.terms import NO_ROWS, Rows, guard_sql, value_sql
 
 Sql = ColumnElement[Any]
 UNITS = {"fen": 1, "yuan": 100, "ten": 1_000}
@@ -40,6 +40,11 @@ def tier_fen(row: AwardTier, revision: Revision) -> Sql:
     return _fen(row, revision, _lift(row, revision))
 
 
+def worked_out(rule: dict[str, Any], revision: Revision, known: Rows = NO_ROWS) -> Sql:
+    """What *rule* alone comes to, in whole fen, rounded down; *known* facts go before others."""
+    return _capped(_rounded(*_base(rule, revision, known), {}), rule)
+
+
 def most_fen(row: AwardTier, revision: Revision) -> Sql:
     """What *row* may come to, in fen, as an uplift that is open turns out."""
     return _fen(row, revision, func.coalesce(_lift(row, revision), true()))
@@ -60,25 +65,33 @@ def _lift(row: AwardTier, revision: Revision) -> Sql:
 
 
 def _fen(row: AwardTier, revision: Revision, lift: Sql) -> Sql:
-    numerator, denominator = _base(row, revision)
+    rule = row.rule or {}
+    if row.rule is None:
+        numerator, denominator = _fixed(row), 1
+    else:
+        numerator, denominator = _base(rule, revision, NO_ROWS)
     if row.uplift:
         more = 1 + _ratio(row.uplift["percent"])
         lifted = numerator * more.numerator
         numerator = case((lift, lifted), else_=numerator * more.denominator)
         denominator *= more.denominator
-    found = _rounded(numerator, denominator, row.rounding or {})
-    most = (row.rule or {}).get("at_most")
+    return _capped(_rounded(numerator, denominator, row.rounding or {}), rule)
+
+
+def _fixed(row: AwardTier) -> Sql:
+    return literal(row.amount_fen, BigInteger)
+
+
+def _capped(found: Sql, rule: dict[str, Any]) -> Sql:
+    most = rule.get("at_most")
     if most is None:
         return found
     cap = literal(round(most * 100), BigInteger)
     return case((found > cap, cap), else_=found)
 
 
-def _base(row: AwardTier, revision: Revision) -> tuple[Sql, int]:
+def _base(rule: dict[str, Any], revision: Revision, known: Rows) -> tuple[Sql, int]:
     """The amount before uplift and rounding, in fen, as a fraction."""
-    rule = row.rule
-    if rule is None:
-        return literal(row.amount_fen, BigInteger), 1
     kinds = {
         frozenset({"table", "by", "cell"}): _of_table,
         frozenset({"of", "percent"}): _of_fact,
@@ -88,35 +101,35 @@ def _base(row: AwardTier, revision: Revision) -> tuple[Sql, int]:
     made = kinds.get(frozenset(rule) - {"at_most"})
     if made is None:
         raise BadAmount()
-    return made(rule, revision)
+    return made(rule, revision, known)
 
 
-def _of_table(rule: dict[str, Any], revision: Revision) -> tuple[Sql, int]:
+def _of_table(rule: dict[str, Any], revision: Revision, _known: Rows) -> tuple[Sql, int]:
     cell = {key: rule[key] for key in ("table", "by", "cell")}
     return nearest(value_sql(cell, MONEY, revision)), 1
 
 
-def _of_fact(rule: dict[str, Any], revision: Revision) -> tuple[Sql, int]:
+def _of_fact(rule: dict[str, Any], revision: Revision, known: Rows) -> tuple[Sql, int]:
     ratio = _ratio(rule["percent"])
-    return nearest(_fact(rule["of"], MONEY, revision)) * ratio.numerator, ratio.denominator
+    return nearest(_fact(rule["of"], MONEY, revision, known)) * ratio.numerator, ratio.denominator
 
 
-def _top_up(rule: dict[str, Any], revision: Revision) -> tuple[Sql, int]:
+def _top_up(rule: dict[str, Any], revision: Revision, known: Rows) -> tuple[Sql, int]:
     """What is missing to the target, never less than nothing."""
     missing = literal(round(rule["top_up_to"] * 100), BigInteger) - nearest(
-        _fact(rule["less"], MONEY, revision)
+        _fact(rule["less"], MONEY, revision, known)
     )
     return case((missing < 0, literal(0, BigInteger)), else_=missing), 1
 
 
-def _each(rule: dict[str, Any], revision: Revision) -> tuple[Sql, int]:
+def _each(rule: dict[str, Any], revision: Revision, known: Rows) -> tuple[Sql, int]:
     each = Fraction(str(rule["each"])) * 100
-    times = nearest(_fact(rule["times"], NUMBER, revision) * _PARTS)
+    times = nearest(_fact(rule["times"], NUMBER, revision, known) * _PARTS)
     return times * each.numerator, each.denominator * _PARTS
 
 
-def _fact(key: Any, kind: str, revision: Revision) -> Sql:
-    found = value_sql(key, kind, revision)
+def _fact(key: Any, kind: str, revision: Revision, known: Rows) -> Sql:
+    found = value_sql(key, kind, revision, known)
     if not isinstance(found, ColumnElement):
         raise BadAmount()
     return found

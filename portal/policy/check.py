@@ -45,7 +45,7 @@ def _fields(revision: Revision) -> Iterator[Problem]:
     stages = {stage.key for stage in revision.stages}
     for place, row in enumerate(revision.fields):
         path: Path = ("fields", place)
-        yield from _terms((*path, "when"), row.when, revision)
+        yield from terms_of((*path, "when"), row.when, revision)
         if (row.kind == "table") != bool(row.columns):
             yield Problem((*path, "columns"), N_("belong to a table, and a table has some"))
         if row.stage and row.stage not in stages:
@@ -76,13 +76,13 @@ def _derived(revision: Revision) -> Iterator[Problem]:
             if key not in SHARED:
                 message = N_("must be one of %(values)s")
                 yield Problem((*path, "per"), message, {"values": ", ".join(SHARED)})
-        yield from _terms((*path, "self"), row.self_when or (), revision)
+        yield from terms_of((*path, "self"), row.self_when or (), revision)
 
 
 def _rows_of(path: Path, row: DerivedFact, revision: Revision) -> Iterator[Problem]:
     known = row_facts(row, revision)
     for place, term in enumerate(row.when):
-        yield from _tried((*path, "when", place), partial(term_sql, term, revision, known))
+        yield from tried((*path, "when", place), partial(term_sql, term, revision, known))
     column = known.get(row.column or "")
     if row.take == "sum" and (column is None or column.kind not in (NUMBER, MONEY)):
         yield Problem((*path, "column"), N_("must name a column that holds numbers"))
@@ -92,7 +92,7 @@ def _rows_of(path: Path, row: DerivedFact, revision: Revision) -> Iterator[Probl
 
 def _attachments(revision: Revision) -> Iterator[Problem]:
     for place, row in enumerate(revision.attachments):
-        yield from _terms(("attachments", place, "when"), row.when, revision)
+        yield from terms_of(("attachments", place, "when"), row.when, revision)
         if row.at_least > row.at_most:
             yield Problem(("attachments", place, "at_most"), N_("must not be below at_least"))
 
@@ -101,7 +101,7 @@ def _conditions(revision: Revision) -> Iterator[Problem]:
     stages = {stage.key for stage in revision.stages}
     for place, row in enumerate(revision.conditions):
         path: Path = ("conditions", place)
-        yield from _terms((*path, "when"), row.when, revision)
+        yield from terms_of((*path, "when"), row.when, revision)
         if row.require is not None:
             yield from _group((*path, "require"), row.require, revision)
         elif row.otherwise == REFUSE:
@@ -127,12 +127,12 @@ def _tiers(revision: Revision) -> Iterator[Problem]:
         if "award.amount" in str([row.when, row.rule, row.uplift]):
             yield Problem((*path, "when"), N_("an amount cannot depend on the amount"))
             continue
-        yield from _terms((*path, "when"), row.when, revision)
-        yield from _terms((*path, "uplift", "when"), uplifts, revision)
+        yield from terms_of((*path, "when"), row.when, revision)
+        yield from terms_of((*path, "uplift", "when"), uplifts, revision)
         if row.rule is not None and row.amount_fen is not None:
             yield Problem((*path, "works_out"), N_("must not stand beside an amount"))
         elif row.rule is not None:
-            yield from _tried((*path, "works_out"), partial(tier_fen, row, revision))
+            yield from tried((*path, "works_out"), partial(tier_fen, row, revision))
 
 
 def _bounds(revision: Revision) -> Iterator[Problem]:
@@ -141,8 +141,9 @@ def _bounds(revision: Revision) -> Iterator[Problem]:
         yield from _known(path, row, revision)
         yield from _limits(path, row)
         yield from _counted(path, row, revision)
-        yield from _tier_keys(path, row, revision)
-        yield from _terms((*path, "when"), row.when, revision)
+        yield from tier_keys(path, row, revision)
+        yield from _spills(path, row, revision)
+        yield from terms_of((*path, "when"), row.when, revision)
 
 
 def _known(path: Path, row: Bound, revision: Revision) -> Iterator[Problem]:
@@ -179,7 +180,7 @@ def _counted(path: Path, row: Bound, revision: Revision) -> Iterator[Problem]:
         if not isinstance(terms, list) or (isinstance(row.of, dict) and found is None):
             yield Problem((*path, "of"), N_("must be the terms that count for the share"))
         else:
-            yield from _terms((*path, "of"), terms, revision)
+            yield from terms_of((*path, "of"), terms, revision)
     elif row.take in ("distinct", "sum") and not _countable(row.take, found):
         yield Problem((*path, "of"), N_("must name the fact that is counted or summed"))
 
@@ -188,11 +189,16 @@ def _countable(take: str, found: Fact | None) -> bool:
     return found is not None and (take == "distinct" or found.kind in (NUMBER, MONEY))
 
 
-def _tier_keys(path: Path, row: Bound, revision: Revision) -> Iterator[Problem]:
+def tier_keys(path: Path, row: Any, revision: Revision) -> Iterator[Problem]:
+    """Every tier that *row* names is there."""
     tiers = {tier.key for tier in revision.tiers}
     for key in row.tiers:
         if key not in tiers:
             yield Problem((*path, "tiers"), N_("there is no tier called %(key)s"), {"key": key})
+
+
+def _spills(path: Path, row: Bound, revision: Revision) -> Iterator[Problem]:
+    tiers = {tier.key for tier in revision.tiers}
     if (row.over == SPILL) != (row.spill_to in tiers):
         yield Problem((*path, "spill_to"), N_("must name the tier that a case falls to"))
 
@@ -204,7 +210,7 @@ def _orders(revision: Revision) -> Iterator[Problem]:
         elif row.fact and fact(row.fact, revision) is None:
             message = N_("There is no fact called %(key)s")
             yield Problem(("orders", place, "fact"), message, {"key": row.fact})
-        yield from _terms(("orders", place, "when"), row.when, revision)
+        yield from terms_of(("orders", place, "when"), row.when, revision)
 
 
 def _stages(revision: Revision) -> Iterator[Problem]:
@@ -212,7 +218,7 @@ def _stages(revision: Revision) -> Iterator[Problem]:
     for place, row in enumerate(revision.stages):
         path: Path = ("stages", place)
         seen.add(row.key)
-        yield from _terms((*path, "when"), row.when, revision)
+        yield from terms_of((*path, "when"), row.when, revision)
         yield from _due((*path, "due", "after"), row, revision, seen)
         if row.returns_to and row.returns_to not in seen:
             message = N_("must be this stage or an earlier one")
@@ -225,10 +231,16 @@ def _stages(revision: Revision) -> Iterator[Problem]:
 def _due(path: Path, row: Stage, revision: Revision, seen: set[str]) -> Iterator[Problem]:
     """A due date counts from a day of the case, from reaching this stage or passing another."""
     after = (row.due or {}).get("after", ENTERED)
-    known = fact(after, revision) if not after.startswith(STAGE) else None
-    passed = after.removeprefix(STAGE) in seen - {row.key}
-    if after != ENTERED and not (passed or (known is not None and known.kind == DATE)):
+    if after != ENTERED and not is_anchor(after, revision, seen - {row.key}):
         yield Problem(path, N_("must be a date fact, stage.entered or stage. and an earlier stage"))
+
+
+def is_anchor(after: str, revision: Revision, stages: set[str]) -> bool:
+    """Whether *after* is a day that something may be counted from: a fact, one of *stages*."""
+    if after.startswith(STAGE):
+        return after.removeprefix(STAGE) in stages
+    known = fact(after, revision)
+    return known is not None and known.kind == DATE
 
 
 def _windows(revision: Revision) -> Iterator[Problem]:
@@ -261,16 +273,18 @@ def _unset(revision: Revision) -> Iterator[Problem]:
             yield Problem(("tiers", "rows", place, "amount"), N_("must be set before publishing"))
 
 
-def _terms(path: Path, terms: Iterable[Any], revision: Revision) -> Iterator[Problem]:
+def terms_of(path: Path, terms: Iterable[Any], revision: Revision) -> Iterator[Problem]:
+    """What is wrong with each of *terms*."""
     for place, term in enumerate(terms):
-        yield from _tried((*path, place), partial(term_sql, term, revision))
+        yield from tried((*path, place), partial(term_sql, term, revision))
 
 
 def _group(path: Path, group: Any, revision: Revision) -> Iterator[Problem]:
-    yield from _tried(path, partial(group_sql, group, revision))
+    yield from tried(path, partial(group_sql, group, revision))
 
 
-def _tried(path: Path, compile_it: Callable[[], Any]) -> Iterator[Problem]:
+def tried(path: Path, compile_it: Callable[[], Any]) -> Iterator[Problem]:
+    """The refusal of *compile_it*, if any, as a problem at *path*."""
     try:
         compile_it()
     except Refusal as refusal:

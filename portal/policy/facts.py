@@ -32,6 +32,7 @@ from models.base import N_
 from models.catalogue import Catalogue, CatalogueEntry
 from models.organization import Organization
 from models.programme import AttachmentRule, DerivedFact, FormField, Revision
+from models.publicity import NoticeEntry
 from portal.policy.sql_days import day_of_text
 from portal.policy.sql_numbers import nearest
 from portal.policy.subjects import RECORDS, Record, link_of
@@ -281,6 +282,12 @@ def _length(key: str, revision: Revision) -> Fact | None:
     )
 
 
+def _notice_ended(_revision: Revision) -> ColumnElement[Any]:
+    """The day on which a case's public notice ended; none while it runs or was upheld against."""
+    own = select(func.max(NoticeEntry.ended_on)).where(NoticeEntry.application_id == Application.id)
+    return own.correlate(Application).scalar_subquery()
+
+
 _ALL = (
     _column("application.channel", N_("Channel"), CODE, Application.channel),
     _column("application.submitted_on", N_("Submitted on"), DATE, Application.submitted_on),
@@ -296,6 +303,7 @@ _ALL = (
     _column("unit.industry", N_("Industry"), CODE, Organization.industry),
     _column("district.code", N_("Code of the district"), CODE, District.code, District),
     _column("district.kind", N_("Kind of the district"), CODE, District.kind, District),
+    Fact("notice.ended_on", N_("Public notice ended on"), DATE, _notice_ended),
     Fact(AWARD, N_("Amount (yuan)"), MONEY, _award),
     _key("person", N_("Person"), Applicant.id_number_index),
     _key("claim", N_("What is claimed"), Application.claim_key),

@@ -22,6 +22,8 @@ from portal.policy.contradictions import contradictions
 from portal.policy.operators import OPERATORS, TABLE
 from portal.policy.pack_files import Flaw, PackFile, read
 from portal.policy.pack_rows import fill, rows_of
+from portal.policy.share_checks import money_problems
+from portal.policy.stage_checks import stage_problems
 from portal.policy.subjects import SUBJECTS
 from portal.policy.terms import BadTerm, terms_in
 
@@ -76,6 +78,7 @@ def problems_of(
     """
     subject = subject or revision.programme.subject
     yield from problems(revision, publishing=publishing)
+    yield from money_problems(revision)
     yield from _catalogues(session, revision)
     yield from _fields(revision, subject)
     yield from _claimed(revision, subject)
@@ -83,6 +86,7 @@ def problems_of(
     yield from _roles(revision)
     yield from _states(revision)
     yield from _findings(revision)
+    yield from stage_problems(revision, publishing=publishing)
     if publishing:
         yield from contradictions(session, revision)
 
@@ -111,11 +115,22 @@ def _named_catalogues(revision: Revision) -> Iterator[tuple[Place, str]]:
     for place, field in enumerate(revision.fields):
         if field.catalogue:
             yield ("fields", place, "catalogue"), field.catalogue
+    for path, rule in (*_rules("tiers", revision.tiers), *_rules("shares", revision.shares)):
+        if rule and "table" in rule:
+            yield path, str(rule["table"])
     for path, terms in _terms(revision):
         for term in terms:
             match term:
                 case [_, str(operator), str(key)] if operator in _IN_TABLES:
                     yield path, key
+
+
+def _rules(section: str, rows: Iterable[Any]) -> Iterator[tuple[Place, dict[str, Any] | None]]:
+    """What each row works out, with its place."""
+    for place, row in enumerate(rows):
+        tiers = section == "tiers"
+        path: Place = (section, "rows", place, "works_out") if tiers else (section, place, "on_top")
+        yield path, row.rule
 
 
 def _terms(revision: Revision) -> Iterator[tuple[Place, Iterable[Any]]]:
@@ -124,7 +139,7 @@ def _terms(revision: Revision) -> Iterator[tuple[Place, Iterable[Any]]]:
         yield ("conditions", place, "require"), _asked(condition)
     for place, tier in enumerate(revision.tiers):
         yield ("tiers", "rows", place, "when"), tier.when
-    for section in ("bounds", "stages", "orders", "attachments", "fields"):
+    for section in ("bounds", "stages", "orders", "attachments", "fields", "shares"):
         for place, row in enumerate(getattr(revision, section)):
             yield (section, place, "when"), row.when
 

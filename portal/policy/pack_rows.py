@@ -24,6 +24,7 @@ from models.programme import (
     Stage,
     Window,
 )
+from models.sharing import Instalment, Share
 
 
 def _same(value: Any) -> Any:
@@ -200,8 +201,35 @@ SECTIONS: dict[str, tuple[type[Any], tuple[Cell, ...]]] = {
             Cell("words", "words", {}),
             Cell("returns_to", "returns_to"),
             Cell("due", "due"),
+            Cell("panel", "panel"),
+            Cell("lasts", "lasts"),
             _CHANNELS,
             Cell("editable", "is_editable", False),
+        ),
+    ),
+    "shares": (
+        Share,
+        (
+            _KEY,
+            _CLAUSE,
+            Cell("title", "title"),
+            Cell("payer", "payer"),
+            Cell("or", "others", []),
+            Cell("weight", "weight"),
+            Cell("on_top", "rule"),
+            Cell("tiers", "tiers", []),
+            _WHEN,
+        ),
+    ),
+    "instalments": (
+        Instalment,
+        (
+            _KEY,
+            _CLAUSE,
+            Cell("title", "title"),
+            Cell("weight", "weight"),
+            Cell("after", "after"),
+            Cell("due", "due"),
         ),
     ),
 }

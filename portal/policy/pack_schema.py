@@ -35,8 +35,10 @@ FORMS = {
     "bound": N_("must have at_most or at_least, not both"),
     "bound_of": N_("must be a fact, a list of terms, or where and distinct"),
     "order": N_("must have a fact, or when for a preference"),
+    "share": N_("must have a weight inside the amount, or on_top, not both"),
     "yuan": N_("must be an amount in yuan"),
     "percent": N_("must be a percentage from 0 to 1000"),
+    "lasts": N_("must have days or working_days"),
     "due": N_("must have after and one of days, working_days, months, years, day_of_next_month"),
 }
 """The expected forms that the schema calls by ``title``."""

@@ -24,6 +24,8 @@ TITLES = {
     "bounds": N_("Bounds"),
     "orders": N_("Orders"),
     "stages": N_("Stages"),
+    "shares": N_("Shares"),
+    "instalments": N_("Instalments"),
 }
 """The sections of a programme."""
 

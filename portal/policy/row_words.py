@@ -28,8 +28,10 @@ from models.programme import (
     Stage,
     Window,
 )
+from models.sharing import PAYERS, Instalment, Share
 from portal.access.permissions import ROLES
 from portal.policy.check import ENTERED, STAGE
+from portal.policy.stage_words import stage_words
 from portal.policy.vocabulary import Vocabulary
 from portal.policy.wording import Said, Wording
 
@@ -192,10 +194,34 @@ class RowReader:
             lines.append(self._line(N_("Due"), self.due(row.due)))
         if row.returns_to:
             lines.append(self._line(N_("Returns to"), self.vocabulary.stage(row.returns_to)))
+        told = stage_words(row, self.say, self.wording.joined)
+        lines += [self._line(label, words) for label, words in told]
         marks = [self.say(STAGE_KINDS.get(row.kind, row.kind))]
         if row.is_editable:
             marks.append(self.say(N_("Editable while waiting")))
         return RowWords(row.title, tuple(lines), tuple(marks))
+
+    def share(self, row: Share) -> RowWords:
+        """What a payer pays."""
+        payers = self.wording.joined(self.say(PAYERS[key]) for key in (row.payer, *row.others))
+        lines = [self._line(N_("Payer"), payers)]
+        if row.tiers:
+            tiers = self.wording.joined(map(self.vocabulary.tier, row.tiers))
+            lines.append(self._line(N_("Tiers"), tiers))
+        lines += self._when(N_("When"), row.when)
+        if row.rule is None:
+            mark = self._marked(N_("Part of the amount"), str(row.weight))
+        else:
+            mark = self._marked(N_("On top of the amount"), self._amount(row.rule))
+        return RowWords(row.title, tuple(lines), (mark,))
+
+    def instalment(self, row: Instalment) -> RowWords:
+        """A part that is paid at one time."""
+        after = self.vocabulary.stage(row.after) if row.after else self.say(N_("final approval"))
+        lines = [self._line(N_("Released by"), after)]
+        if row.due:
+            lines.append(self._line(N_("Due"), self.due(row.due)))
+        return RowWords(row.title, tuple(lines), (self._marked(N_("Weight"), str(row.weight)),))
 
     def due(self, due: dict[str, Any]) -> str:
         """A deadline."""
@@ -352,6 +378,8 @@ _READERS: dict[str, Callable[[RowReader, Any], RowWords]] = {
     "bound": RowReader.bound,
     "order_key": RowReader.order_key,
     "stage": RowReader.stage,
+    "share": RowReader.share,
+    "instalment": RowReader.instalment,
 }
 
 

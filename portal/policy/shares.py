@@ -1,0 +1,111 @@
+"""Who pays what of an award, in SQL and whole fen.
+
+Shares inside the amount are split by weight with the largest remainder, the first-named payer
+first (B22 二（三）); shares on top are worked out of it as an award tier is (S20 三, S15 四).
+Instalments divide each share by cumulative rounding, so that its parts add up to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import BigInteger, ColumnElement, and_, case, func, literal, true
+
+from models.application import Application
+from models.programme import Revision
+from models.sharing import Share
+from portal.policy.amounts import worked_out
+from portal.policy.facts import AWARD, FACTS, Fact, fact
+from portal.policy.terms import facts_in, guard_sql
+
+Sql = ColumnElement[Any]
+_DECIDED: Sql = Application.amount_fen.expression
+AWARDED: Mapping[str, Fact] = {
+    AWARD: replace(FACTS[AWARD], build=lambda _revision: _DECIDED, needs=frozenset())
+}
+"""The amount that was decided goes before what the tiers would pay."""
+
+
+def share_columns(revision: Revision) -> dict[str, Sql]:
+    """What each share of *revision* comes to for a case, in fen, by the share's key.
+
+    Nothing where its terms do not hold, unknown where they are. Where no weight applies, nobody
+    shares: the payer of the first row bears all of it (``whole_fen``).
+    """
+    inside = [row for row in revision.shares if row.weight is not None]
+    weights = [_weight(row, revision) for row in inside]
+    split = largest_remainder(_DECIDED, weights)
+    parts = {row.key: part for row, part in zip(inside, split, strict=True)}
+    return {row.key: parts.get(row.key, _on_top(row, revision)) for row in revision.shares}
+
+
+def needs_of(revision: Revision) -> frozenset[Any]:
+    """The tables that the shares of *revision* are read from."""
+    named = {
+        known for row in revision.shares for term in row.when for known in facts_in(term, revision)
+    }
+    for row in revision.shares:
+        named |= {known for key in _names(row.rule) if (known := _known(key, revision))}
+    return frozenset[Any]().union(*(known.needs for known in named))
+
+
+def largest_remainder(amount: Sql, weights: Sequence[Sql]) -> list[Sql]:
+    """*amount* fen by *weights* (0 takes no part); what is left goes to the largest remainders,
+    of equal ones to the first."""
+    if not weights:
+        return []
+    whole = sum(weights[1:], start=weights[0])
+    safe = func.nullif(whole, 0)
+    base = [amount * weight // safe for weight in weights]
+    rest = [amount * weight % safe for weight in weights]
+    left = amount - sum(base[1:], start=base[0])
+    found: list[Sql] = []
+    for place, own in enumerate(rest):
+        ahead = [_one(other >= own) for other in rest[:place]]
+        ahead += [_one(other > own) for other in rest[place + 1 :]]
+        rank = sum(ahead, start=literal(0))
+        extra = case((rank < left, 1), else_=0)
+        found.append(case((whole > 0, base[place] + extra), (whole == 0, 0), else_=None))
+    return found
+
+
+def instalment_fen(share: Sql, weights: Sequence[int], place: int) -> Sql:
+    """The part of *share* that instalment *place* (from 0) of those with *weights* pays."""
+    whole = sum(weights)
+    until, before = sum(weights[: place + 1]), sum(weights[:place])
+    return _half_up(share * until, whole) - _half_up(share * before, whole)
+
+
+def _half_up(numerator: Sql, denominator: int) -> Sql:
+    return (numerator * 2 + denominator) // (2 * denominator)
+
+
+def _weight(row: Share, revision: Revision) -> Sql:
+    return case((_applies(row, revision), row.weight), (~_applies(row, revision), 0), else_=None)
+
+
+def _on_top(row: Share, revision: Revision) -> Sql:
+    if row.rule is None:
+        return literal(0, BigInteger)
+    applies = _applies(row, revision)
+    fen = worked_out(row.rule, revision, AWARDED)
+    return case((applies, fen), (~applies, 0), else_=None)
+
+
+def _applies(row: Share, revision: Revision) -> Sql:
+    tier = Application.tier_key.in_(row.tiers) if row.tiers else true()
+    return and_(tier, guard_sql(row.when, revision, AWARDED))
+
+
+def _one(holds: Sql) -> Sql:
+    return case((holds, 1), else_=0)
+
+
+def _known(key: str, revision: Revision) -> Fact | None:
+    return AWARDED.get(key) or fact(key, revision)
+
+
+def _names(rule: dict[str, Any] | None) -> list[str]:
+    return [rule[key] for key in ("of", "by", "less", "times") if key in rule] if rule else []
