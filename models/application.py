@@ -60,6 +60,7 @@ class Application(Versioned, Model):
     the verdict columns only by ``portal.policy.judge``, ``paid`` only by ``portal.funding``.
 
     ``route`` lists the keys of the stages it walks, ``,key,key,``, settled when it is submitted.
+    ``returned_from`` is the stage that returned it to its applicant, while it is returned.
     ``sequence`` is given once, at first complete submission, and decides who came first.
     ``claim_key`` is what may be claimed once in the family while ``claims`` holds.
     ``missed`` and ``asked`` list condition keys as ``,key,key,``. ``amount_fen`` is in fen.
@@ -132,6 +133,7 @@ class Application(Versioned, Model):
     )
     stage_key: Mapped[str | None] = mapped_column(String(40), info={"label": N_("Stage")})
     route: Mapped[str] = mapped_column(String(400), default="", server_default="")
+    returned_from: Mapped[str | None] = mapped_column(String(40))
     sequence: Mapped[int | None] = mapped_column(Integer)
     submitted_on: Mapped[date | None] = mapped_column(Date, info={"label": N_("Submitted on")})
     verdict: Mapped[str | None] = mapped_column(

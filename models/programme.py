@@ -18,6 +18,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     false,
+    true,
 )
 from sqlalchemy.orm import Mapped, declared_attr, mapped_column, relationship
 
@@ -444,6 +445,8 @@ class Stage(PolicyRow, Model):
     ``failed``, ``returned``); ``returns_to`` the stage that a returned case restarts at; ``due``
     an anchor and an offset, ``{"after": "window.closes", "days": 14}``. ``panel`` says how the
     experts of a panel score, ``lasts`` how long a public notice does, ``{"working_days": 5}``.
+    ``keeps_place``: a case that this stage returns keeps its place in the order, where it comes
+    back within ``keeps_within``, ``{"working_days": 10}``, if there is one.
     """
 
     __tablename__ = "stage"
@@ -464,6 +467,15 @@ class Stage(PolicyRow, Model):
     )
     lasts: Mapped[dict[str, Any] | None] = mapped_column(
         ORDERED_JSON, info={"label": N_("Length of the notice")}
+    )
+    keeps_place: Mapped[bool] = mapped_column(
+        Boolean,
+        default=True,
+        server_default=true(),
+        info={"label": N_("A returned case keeps its place")},
+    )
+    keeps_within: Mapped[dict[str, Any] | None] = mapped_column(
+        ORDERED_JSON, info={"label": N_("If it comes back within")}
     )
     channels: Mapped[list[str]] = mapped_column(JSON, default=list, info={"label": N_("Channels")})
     is_editable: Mapped[bool] = mapped_column(
