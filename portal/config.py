@@ -25,7 +25,8 @@ class Config:
     ``require_totp`` makes city and finance staff enrol a second factor. ``password_kinds`` is how
     many kinds of characters a password mixes, ``password_days`` how long it lasts; 0 asks nothing.
     ``proxies`` is how many proxies before us may be believed about the address of the browser.
-    ``attachment_megabytes`` is the most that one attached file may have.
+    ``attachment_megabytes`` is the most that one attached file may have. ``registry`` is a folder
+    of files that answer for an authority.
     """
 
     database_url: str
@@ -44,6 +45,12 @@ class Config:
     password_days: int = 0
     proxies: int = 0
     attachment_megabytes: int = 20
+    registry: Path | None = None
+
+    @property
+    def registry_folder(self) -> Path:
+        """Where the files of a registry lie that answers by number."""
+        return self.registry or self.home / "registry"
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Config:
@@ -68,6 +75,7 @@ class Config:
             password_days=_number(env, "PORTAL_PASSWORD_DAYS", 0),
             proxies=_number(env, "PORTAL_PROXIES", 0),
             attachment_megabytes=_number(env, "PORTAL_ATTACHMENT_MB", 20),
+            registry=Path(env["PORTAL_REGISTRY"]) if env.get("PORTAL_REGISTRY") else None,
         )
 
 

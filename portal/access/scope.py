@@ -11,6 +11,7 @@ from models.applicant import Applicant
 from models.application import Application, Attachment
 from models.audit import AuditEntry
 from models.certificate import SkillCertificate
+from models.evidence import DuplicatePair, PastAward, RegistryCheck
 from models.funding import Payment, PaymentBatch
 from models.organization import Organization
 from models.patent import Patent
@@ -101,6 +102,9 @@ _SCOPED = {
     StudioRecognition: _by_tree,
     Project: _by_tree,
     Attachment: _by_application,
+    RegistryCheck: _by_application,
+    DuplicatePair: _by_application,
+    PastAward: _by_district_or_tree,
     Account: _by_tree,
     AuditEntry: _by_tree,
     Organization: _by_path,

@@ -30,6 +30,7 @@ from models.applicant import Applicant
 from models.application import Application, Attachment, ListRow
 from models.base import N_
 from models.catalogue import Catalogue, CatalogueEntry
+from models.evidence import CERTIFICATE, MEMBERSHIP, PATENT, UNCHECKED, RegistryCheck
 from models.organization import Organization
 from models.programme import AttachmentRule, DerivedFact, FormField, Revision
 from models.publicity import NoticeEntry
@@ -288,6 +289,20 @@ def _notice_ended(_revision: Revision) -> ColumnElement[Any]:
     return own.correlate(Application).scalar_subquery()
 
 
+def _registry(kind: str, label: str) -> Fact:
+    """What the authority said last; nothing while nobody could check."""
+    said = (
+        select(RegistryCheck.result)
+        .where(RegistryCheck.application_id == Application.id, RegistryCheck.kind == kind)
+        .order_by(RegistryCheck.id.desc())
+        .limit(1)
+        .correlate(Application)
+        .scalar_subquery()
+    )
+    known: ColumnElement[Any] = func.nullif(said, UNCHECKED)
+    return Fact(f"registry.{kind}", label, CODE, lambda _revision: known)
+
+
 _ALL = (
     _column("application.channel", N_("Channel"), CODE, Application.channel),
     _column("application.submitted_on", N_("Submitted on"), DATE, Application.submitted_on),
@@ -299,6 +314,9 @@ _ALL = (
     _column("applicant.birth_date", N_("Birth date"), DATE, Applicant.birth_date),
     *(found for record in RECORDS for found in _of_record(record)),
     _column("payee.kind", N_("Paid to"), CODE, Application.payee_kind),
+    _registry(CERTIFICATE, N_("Registry: certificate")),
+    _registry(PATENT, N_("Registry: patent")),
+    _registry(MEMBERSHIP, N_("Registry: union membership")),
     _column("unit.nature", N_("Nature of the unit"), CODE, Organization.nature),
     _column("unit.industry", N_("Industry"), CODE, Organization.industry),
     _column("district.code", N_("Code of the district"), CODE, District.code, District),

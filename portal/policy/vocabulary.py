@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from models.application import PAYEE_KINDS
 from models.base import N_
 from models.catalogue import Catalogue, CatalogueEntry
+from models.evidence import CHECKED, RESULTS, UNCHECKED
 from models.organization import KINDS as ORGANIZATION_KINDS
 from models.programme import FormField, Revision
 from portal.policy.facts import CODE, DATE, MONEY, NUMBER, TEXT, YES_NO, Fact, facts_of
@@ -25,6 +26,8 @@ Say = Callable[..., str]
 
 ROW = "row."
 """Prefix of the columns of a table field, which derived facts count by."""
+REGISTRY_RESULTS = {code: word for code, word in RESULTS.items() if code != UNCHECKED}
+"""What a registry fact can be; one that nobody could check is empty."""
 MOST_CHOICES = 200
 """Longer catalogues are typed, not chosen from."""
 
@@ -40,6 +43,8 @@ GROUPS = {
     "organization": N_("Unit"),
     "district": N_("District or bureau union"),
     "payee": N_("Payment"),
+    "registry": N_("Registry check"),
+    "notice": N_("Public notice"),
     "field": N_("The programme's own fields"),
     "list": N_("Derived facts"),
     "attachment": N_("Attachments"),
@@ -180,6 +185,7 @@ _BUILT_IN: dict[str, dict[str, str]] = {
     "district.kind": ORGANIZATION_KINDS,
     "applicant.sex": {"female": N_("Female"), "male": N_("Male")},
     "payee.kind": PAYEE_KINDS,
+    **dict.fromkeys((f"registry.{kind}" for kind in CHECKED), REGISTRY_RESULTS),
 }
 
 

@@ -19,6 +19,7 @@ from portal.access.permissions import NotAllowed, require
 from portal.clock import Clock
 from portal.review.reading import Values
 from portal.review.recording import find_people, make_records, rewrite_records
+from portal.review.registry_checks import compare_again
 from portal.review.route import editable
 from portal.review.submit import resubmit, submit
 
@@ -97,6 +98,8 @@ def edit(
     )
     _lists(session, [values], [application.id])
     session.flush()
+    session.refresh(application)
+    compare_again(session, actor, clock, application)
     audit.record(
         session,
         actor,
