@@ -7,6 +7,7 @@ from portal.access.actor import Actor
 
 ADMIN, CENTRE, APPROVER, FINANCE = "system-admin", "city-centre", "city-approver", "finance"
 DISTRICT, GRASS_ROOTS, AUDITOR = "district", "grass-roots", "auditor"
+EXPERT = "expert"
 
 ROLES = {
     ADMIN: N_("System administrator"),
@@ -16,6 +17,7 @@ ROLES = {
     DISTRICT: N_("District or bureau reviewer"),
     GRASS_ROOTS: N_("Grass-roots reviewer"),
     AUDITOR: N_("Auditor"),
+    EXPERT: N_("Expert"),
 }
 ROLE_PLACES = {
     ADMIN: {"city"},
@@ -23,6 +25,7 @@ ROLE_PLACES = {
     APPROVER: {"city"},
     FINANCE: {"city"},
     AUDITOR: {"city"},
+    EXPERT: {"city"},
     DISTRICT: {"district", "bureau", "group"},
     GRASS_ROOTS: {"unit"},
 }
@@ -35,7 +38,7 @@ _NOBODY: frozenset[str] = frozenset()
 _EVERYONE = _STAFF | {ADMIN}
 
 PERMISSIONS: dict[str, frozenset[str]] = {
-    "home:read": _EVERYONE,
+    "home:read": _EVERYONE | {EXPERT},
     "application:read": _STAFF,
     "application:write": _EDITORS,
     "application:decide": frozenset({CENTRE, APPROVER, FINANCE, DISTRICT, GRASS_ROOTS}),
@@ -77,6 +80,14 @@ PERMISSIONS: dict[str, frozenset[str]] = {
     "payment:export": frozenset({FINANCE, AUDITOR, DISTRICT}),
     "ledger:read": frozenset({FINANCE, AUDITOR}),
     "payment:write": _NOBODY,
+    "expert:read": frozenset({CENTRE, APPROVER, AUDITOR}),
+    "expert:write": frozenset({CENTRE}),
+    "panel:read": _STAFF,
+    "panel:write": frozenset({CENTRE, APPROVER}),
+    "score:write": frozenset({EXPERT}),
+    "publicity:read": _STAFF,
+    "publicity:write": frozenset({CENTRE, APPROVER}),
+    "objection:read": frozenset({CENTRE, APPROVER, AUDITOR}),
     "audit:read": frozenset({AUDITOR, ADMIN}),
     "audit:write": _NOBODY,
 }

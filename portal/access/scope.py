@@ -14,10 +14,13 @@ from models.certificate import SkillCertificate
 from models.evidence import DuplicatePair, PastAward, RegistryCheck
 from models.funding import Payment, PaymentBatch
 from models.organization import Organization
+from models.panel import Expert, ExpertConflict, ScoreSheet
 from models.patent import Patent
 from models.project import Project
+from models.publicity import NoticeEntry, Objection, PublicNotice
 from models.studio import Studio, StudioRecognition
 from portal.access.actor import Actor
+from portal.access.permissions import EXPERT
 
 CITY_DEPTH, DISTRICT_DEPTH = 0, 1
 
@@ -26,10 +29,13 @@ def visible(entity: Any, actor: Actor) -> ColumnElement[bool]:
     """The condition under which rows of *entity* (a mapped class) are in *actor*'s subtree.
 
     Classes that hold no personal rows (catalogues, programmes, budgets) are not scoped: ``true``.
-    An entity that this rule does not know is invisible: ``false``.
+    An entity that this rule does not know is invisible: ``false``. An expert sees their own
+    sheets and what these are about, wherever their account sits.
     """
     if entity in _PUBLIC:
         return true()
+    if actor.role == EXPERT:
+        return _by_sheets(entity, actor)
     if entity not in _SCOPED:
         return false()
     return true() if actor.depth == CITY_DEPTH else _SCOPED[entity](entity, actor)
@@ -61,6 +67,40 @@ def _by_batch_district(entity: Any, actor: Actor) -> ColumnElement[bool]:
 def _by_application(entity: Any, actor: Actor) -> ColumnElement[bool]:
     cases = select(Application.id).where(_by_district_or_tree(Application, actor))
     return entity.application_id.in_(cases)  # type: ignore[no-any-return]
+
+
+def _by_own_notice(entity: Any, actor: Actor) -> ColumnElement[bool]:
+    """A notice that shows a case of theirs."""
+    entries = select(NoticeEntry.notice_id).where(_by_application(NoticeEntry, actor))
+    return entity.id.in_(entries)  # type: ignore[no-any-return]
+
+
+def _by_sheets(entity: Any, actor: Actor) -> ColumnElement[bool]:
+    if entity is ScoreSheet:
+        return ScoreSheet.id.in_(_own_sheets(ScoreSheet.id, actor))
+    if entity is Application:
+        return Application.id.in_(_own_sheets(ScoreSheet.application_id, actor))
+    if entity is Attachment:
+        return Attachment.application_id.in_(_own_sheets(ScoreSheet.application_id, actor))
+    return false()
+
+
+def _own_sheets(column: Any, actor: Actor) -> Any:
+    """*column* of the standing sheets that were given to the expert who acts."""
+    return (
+        select(column)
+        .join(Expert, Expert.id == ScoreSheet.expert_id)
+        .where(
+            Expert.account_id == actor.account_id,
+            Expert.is_active,
+            ScoreSheet.voided_at.is_(None),
+        )
+    )
+
+
+def _nowhere(_entity: Any, _actor: Actor) -> ColumnElement[bool]:
+    """Rows of the city alone."""
+    return false()
 
 
 def _public() -> frozenset[Any]:
@@ -110,4 +150,10 @@ _SCOPED = {
     Organization: _by_path,
     PaymentBatch: _by_batch_district,
     Payment: _by_application,
+    Expert: _nowhere,
+    ExpertConflict: _nowhere,
+    ScoreSheet: _nowhere,
+    PublicNotice: _by_own_notice,
+    NoticeEntry: _by_application,
+    Objection: _nowhere,
 }

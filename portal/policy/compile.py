@@ -189,10 +189,12 @@ def _doubt_passed(revision: Revision) -> Sql:
 
 
 def _order_columns(revision: Revision) -> list[Sql]:
-    return [_order(row, revision).label(f"o_{place}") for place, row in enumerate(revision.orders)]
+    return [
+        order_value(row, revision).label(f"o_{place}") for place, row in enumerate(revision.orders)
+    ]
 
 
-def _order(row: OrderKey, revision: Revision) -> Sql:
+def order_value(row: OrderKey, revision: Revision) -> Sql:
     """The fact that a case is ordered by; a preference puts those first for whom it holds."""
     if row.fact:
         return _fact(row.fact, revision).build(revision)

@@ -39,9 +39,7 @@ def most_points(panel: dict[str, Any]) -> int:
     return sum(item.get("weight", item["most"]) for item in panel["criteria"])
 
 
-def _panel(
-    path: Path, row: Stage, panel: dict[str, Any], revision: Revision
-) -> Iterator[Problem]:
+def _panel(path: Path, row: Stage, panel: dict[str, Any], revision: Revision) -> Iterator[Problem]:
     keys = [item["key"] for item in panel["criteria"]]
     if len(set(keys)) < len(keys):
         yield Problem((*path, "criteria"), N_("a key stands twice here"))

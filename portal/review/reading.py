@@ -6,7 +6,7 @@ problem names its field by the paper's own label.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -101,6 +101,12 @@ class FormReader:
         self.fields = {row.key: row for row in revision.fields if row.stage == stage}
         self._units, self._districts = _places(session, actor)
         self._choices = {row.key: _choices(session, row) for row in self.fields.values()}
+
+    def narrowed(self, keys: Iterable[str]) -> FormReader:
+        """This reader for the fields *keys* alone; what the others say stays as it is."""
+        wanted = set(keys)
+        self.fields = {key: row for key, row in self.fields.items() if key in wanted}
+        return self
 
     def read(self, cells: Mapping[str, Any]) -> tuple[Values | None, list[Problem]]:
         """Read *cells* (form field key → what was typed); either the values or all problems."""

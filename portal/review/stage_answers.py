@@ -5,7 +5,7 @@ The fields belong to the stage, not to the applicant's form; the case is judged 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sqlalchemy import delete, insert, select, update
@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from models.application import WAITING, Application, ListRow
 from models.base import N_, Refusal
 from models.decision import FILL, DecisionBatch
-from models.programme import FormField, Stage
+from models.programme import FormField, Revision, Stage
 from portal.access.actor import Actor
 from portal.access.permissions import require
 from portal.access.scope import visible
@@ -85,6 +85,67 @@ def fill_in(
     record_batch(session, actor, clock.now(), batch, Application.stage_key.expression)
     session.refresh(application)
     return []
+
+
+def fill_in_each(
+    session: Session,
+    actor: Actor,
+    clock: Clock,
+    revision: Revision,
+    stage: Stage,
+    key: str,
+    cells: Mapping[int, Any],
+) -> dict[int, list[Problem]]:
+    """Write the field *key* of each case (*cells*: case → what was typed), judge once; one batch.
+
+    What else *stage* filled in stays. Gives the problems of the cases that were left: none of
+    them where a case does not wait here, or was entered by *actor*.
+    """
+    require(actor, "application:decide")
+    if stage.acts != actor.role:
+        raise NotThisStage()
+    batch = DecisionBatch(account_id=actor.account_id, outcome=FILL, decided_at=clock.now())
+    session.add(batch)
+    session.flush()
+    left: dict[int, list[Problem]] = {case: [] for case in cells}
+    channel = revision.channels[0].key  # a stage's fields are the same on every channel
+    reader = FormReader(session, revision, actor, clock, channel, stage=stage.key).narrowed([key])
+    for application in _waiting(session, actor, revision, stage, cells):
+        found, problems = reader.answers({key: cells[application.id]})
+        left[application.id] = problems
+        if not problems:
+            write(session, application, reader, found)
+            application.version += 1
+            application.batch_id, application.updated_at = batch.id, clock.now()
+            batch.decided += 1
+            del left[application.id]
+    session.flush()
+    written = select(Application.id).where(Application.batch_id == batch.id)
+    judge(session, revision, only=written)
+    record_batch(session, actor, clock.now(), batch, Application.stage_key.expression)
+    session.expire_all()
+    return left
+
+
+def _waiting(
+    session: Session, actor: Actor, revision: Revision, stage: Stage, cases: Iterable[int]
+) -> list[Application]:
+    """Those of *cases* that *actor* may fill in at *stage*, held until the end of the act."""
+    chosen = (
+        select(Application)
+        .where(
+            Application.id.in_(list(cases)),
+            Application.revision_id == revision.id,
+            Application.state == WAITING,
+            Application.stage_key == stage.key,
+            visible(Application, actor),
+            not_own(actor),
+        )
+        .order_by(Application.id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    return list(session.scalars(chosen))
 
 
 def _take(
