@@ -15,6 +15,7 @@ from models.types import JSON
 
 SUBMIT, PASS, RETURN, REJECT, WITHDRAW = "submit", "pass", "return", "reject", "withdraw"
 PAY, MOVE, FILL, UNDO = "pay", "move", "fill", "undo"
+COME_BACK = "come-back"
 OUTCOMES = {
     SUBMIT: N_("Submitted"),
     PASS: N_("Passed"),
@@ -22,6 +23,7 @@ OUTCOMES = {
     REJECT: N_("Not funded"),
     WITHDRAW: N_("Withdrawn"),
     PAY: N_("Paid"),
+    COME_BACK: N_("Payment came back"),
     MOVE: N_("Moved to other rules"),
     FILL: N_("Filled in"),
     UNDO: N_("Taken back"),

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
-from sqlalchemy import CheckConstraint, Date, ForeignKey, Index, Integer, String, UniqueConstraint
+from sqlalchemy import (
+    Boolean,
+    CheckConstraint,
+    Date,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    Text,
+    UniqueConstraint,
+)
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from models.account import Account
@@ -19,6 +29,11 @@ BATCH_STATES = {
     TRANSFERRED: N_("Transferred"),
     PAID: N_("Paid"),
     CANCELLED: N_("Cancelled"),
+}
+BOUNCED, RECOVERED = "bounced", "recovered"
+REVERSALS = {
+    BOUNCED: N_("Returned by the bank"),
+    RECOVERED: N_("Recovered"),
 }
 
 
@@ -48,7 +63,11 @@ class Budget(Versioned, Model):
 
 
 class PaymentBatch(Versioned, Model):
-    """One transfer to one district for many awards; states move made → transferred → paid."""
+    """One transfer to one district for many awards; states move made → transferred → paid.
+
+    ``total_fen`` is what its people get; ``budget_fen`` what of it the city's budget bears, which
+    a payment made again after the bank returned it does not do twice.
+    """
 
     __tablename__ = "payment_batch"
 
@@ -67,6 +86,9 @@ class PaymentBatch(Versioned, Model):
     total_fen: Mapped[int] = mapped_column(
         BigId, info={"label": N_("Total (yuan)"), "widget": "yuan"}
     )
+    budget_fen: Mapped[int] = mapped_column(
+        BigId, server_default="0", info={"label": N_("City part (yuan)"), "widget": "yuan"}
+    )
     made_by_id: Mapped[int | None] = mapped_column(ForeignKey("account.id"))
     made_at: Mapped[datetime] = mapped_column(UtcDateTime, info={"label": N_("Made at")})
     transferred_on: Mapped[date | None] = mapped_column(Date, info={"label": N_("Transferred on")})
@@ -81,14 +103,15 @@ class PaymentBatch(Versioned, Model):
 
 
 class Payment(Model):
-    """One award's instalment in a batch. UNIQUE(application, instalment): nobody is paid twice.
+    """One award's instalment in a batch. ``position`` is the place in the order of release.
 
-    ``position`` is the place in the order of approval.
+    UNIQUE(application, instalment, attempt): nobody is paid twice; the next ``attempt`` is made
+    only where the one before was reversed because the bank returned it.
     """
 
     __tablename__ = "payment"
     __table_args__ = (
-        UniqueConstraint("application_id", "instalment"),
+        UniqueConstraint("application_id", "instalment", "attempt"),
         Index("ix_payment_batch", "batch_id", "position"),
         CheckConstraint("amount_fen > 0", name="amount_positive"),
     )
@@ -96,7 +119,10 @@ class Payment(Model):
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     batch_id: Mapped[int] = mapped_column(ForeignKey("payment_batch.id"))
     application_id: Mapped[int] = mapped_column(ForeignKey("application.id"))
-    instalment: Mapped[int] = mapped_column(Integer, default=1)
+    instalment: Mapped[int] = mapped_column(Integer, default=1, info={"label": N_("Instalment")})
+    attempt: Mapped[int] = mapped_column(
+        Integer, default=1, server_default="1", info={"label": N_("Attempt")}
+    )
     position: Mapped[int] = mapped_column(Integer, info={"label": N_("No.")})
     amount_fen: Mapped[int] = mapped_column(
         BigId, info={"label": N_("Amount (yuan)"), "widget": "yuan"}
@@ -106,10 +132,53 @@ class Payment(Model):
     application: Mapped[Application] = relationship()
 
 
+class PaymentShare(Model):
+    """What one payer bears of a payment, in fen; those that are not on top add up to it.
+
+    ``share_key`` is the programme's row, empty for the city federation where none applies.
+    """
+
+    __tablename__ = "payment_share"
+    __table_args__ = (
+        UniqueConstraint("payment_id", "share_key"),
+        CheckConstraint("amount_fen > 0", name="amount_positive"),
+    )
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    payment_id: Mapped[int] = mapped_column(ForeignKey("payment.id"))
+    share_key: Mapped[str] = mapped_column(String(40))
+    payer_id: Mapped[int] = mapped_column(
+        ForeignKey("organization.id"), index=True, info={"label": N_("Payer")}
+    )
+    is_on_top: Mapped[bool] = mapped_column(Boolean, info={"label": N_("On top of the amount")})
+    amount_fen: Mapped[int] = mapped_column(
+        BigId, info={"label": N_("Amount (yuan)"), "widget": "yuan"}
+    )
+
+    payment: Mapped[Payment] = relationship()
+    payer: Mapped[Organization] = relationship()
+
+
+class PaymentReversal(Model):
+    """A payment that came back: the bank could not place it, or it was recovered. Once each."""
+
+    __tablename__ = "payment_reversal"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    payment_id: Mapped[int] = mapped_column(ForeignKey("payment.id"), unique=True)
+    kind: Mapped[str] = mapped_column(String(20), info={"label": N_("Kind"), "choices": REVERSALS})
+    came_on: Mapped[date] = mapped_column(Date, info={"label": N_("Day")})
+    reason: Mapped[str] = mapped_column(Text, info={"label": N_("Reason")})
+    account_id: Mapped[int | None] = mapped_column(ForeignKey("account.id"))
+    made_at: Mapped[datetime] = mapped_column(UtcDateTime, info={"label": N_("Made at")})
+
+    payment: Mapped[Payment] = relationship()
+
+
 class LedgerEntry(Model):
     """One event of money, balanced by its postings. Never changed, only reversed.
 
-    ``kind`` is ``commit``, ``transfer`` or ``pay`` today; ``key`` makes it happen once.
+    ``kind`` is ``commit``, ``transfer``, ``pay`` or ``reverse``; ``key`` makes it happen once.
     """
 
     __tablename__ = "ledger_entry"
@@ -125,7 +194,9 @@ class LedgerEntry(Model):
 
 
 class LedgerPosting(Model):
-    """One side of an entry: ``purse`` (budget, committed, transferred, paid) of a payer, in fen.
+    """One side of an entry: a ``purse`` of a payer, in fen.
+
+    Purses are budget, committed, transferred, paid, returned and recovered.
 
     The postings of an entry sum to zero. ``application_id`` is set where a person is concerned.
     """

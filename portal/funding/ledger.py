@@ -1,35 +1,58 @@
 """The ledger: balanced entries in fen, never changed.
 
-Money moves budget → committed → transferred → paid. An entry names each person on one side and
-the sum on the other; its postings add up to zero.
+Money of each payer moves budget → committed → transferred → paid, and from there back to returned
+or recovered. An entry names each person on one side and the sum of each payer on the other, or
+each person on both; its postings add up to zero.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import case, func, insert, literal, select
+from sqlalchemy import BigInteger, ColumnElement, Select, func, insert, literal, select
 from sqlalchemy.orm import Session
 
-from models.funding import Budget, LedgerEntry, LedgerPosting, Payment, PaymentBatch
-from models.organization import Organization
+from models.base import N_
+from models.funding import (
+    BOUNCED,
+    MADE,
+    Budget,
+    LedgerEntry,
+    LedgerPosting,
+    Payment,
+    PaymentBatch,
+    PaymentReversal,
+    PaymentShare,
+)
 from portal.access.actor import Actor
 
 BUDGET, COMMITTED, TRANSFERRED, PAID = "budget", "committed", "transferred", "paid"
-COMMIT, TRANSFER, PAY = "commit", "transfer", "pay"
+RETURNED, RECOVERED = "returned", "recovered"
+PURSES = {
+    BUDGET: N_("Budget"),
+    COMMITTED: N_("Committed"),
+    TRANSFERRED: N_("Transferred"),
+    PAID: N_("Paid"),
+    RETURNED: N_("Returned by the bank"),
+    RECOVERED: N_("Recovered"),
+}
+COMMIT, TRANSFER, PAY, REVERSE = "commit", "transfer", "pay", "reverse"
 
 
 def commit(session: Session, actor: Actor, now: datetime, batch: PaymentBatch) -> None:
-    """Money of *batch* leaves the budget and is committed to each person."""
+    """Money of *batch* is committed to each person: from the payers' budgets, or where the bank
+    returned it before, from what came back."""
     entry_id = _entry(session, actor, now, COMMIT, batch)
-    _sum(session, entry_id, batch, BUDGET, -1)
+    _sum(session, entry_id, batch, BUDGET, -1, Payment.attempt == 1)
+    _each(session, entry_id, batch, RETURNED, -1, Payment.attempt > 1)
     _each(session, entry_id, batch, COMMITTED, +1)
 
 
 def transfer(session: Session, actor: Actor, now: datetime, batch: PaymentBatch) -> None:
-    """Committed money of *batch* is on its way to the district, in one transfer."""
+    """Committed money of *batch* is on its way to the district, in one transfer a payer."""
     entry_id = _entry(session, actor, now, TRANSFER, batch)
     _each(session, entry_id, batch, COMMITTED, -1)
     _sum(session, entry_id, batch, TRANSFERRED, +1)
@@ -42,9 +65,24 @@ def pay(session: Session, actor: Actor, now: datetime, batch: PaymentBatch) -> N
     _each(session, entry_id, batch, PAID, +1)
 
 
-def _entry(session: Session, actor: Actor, now: datetime, kind: str, batch: PaymentBatch) -> int:
+def reverse(session: Session, actor: Actor, now: datetime, payment: Payment, purse: str) -> None:
+    """What was paid by *payment* came back and lies in *purse*: returned or recovered."""
+    key = f"{purse}:{payment.id}"
+    entry_id = _entry(session, actor, now, REVERSE, payment.batch, key)
+    _each(session, entry_id, payment.batch, PAID, -1, Payment.id == payment.id)
+    _each(session, entry_id, payment.batch, purse, +1, Payment.id == payment.id)
+
+
+def _entry(
+    session: Session,
+    actor: Actor,
+    now: datetime,
+    kind: str,
+    batch: PaymentBatch,
+    key: str | None = None,
+) -> int:
     entry = LedgerEntry(
-        key=f"{kind}:{batch.number}",
+        key=key or f"{kind}:{batch.number}",
         kind=kind,
         programme_id=batch.programme_id,
         batch_id=batch.id,
@@ -56,45 +94,67 @@ def _entry(session: Session, actor: Actor, now: datetime, kind: str, batch: Paym
     return entry.id
 
 
-def _sum(session: Session, entry_id: int, batch: PaymentBatch, purse: str, sign: int) -> None:
-    session.execute(
-        insert(LedgerPosting).values(
-            entry_id=entry_id,
-            programme_id=batch.programme_id,
-            payer_id=_payer(session),
-            purse=purse,
-            amount_fen=sign * batch.total_fen,
+def _sum(
+    session: Session,
+    entry_id: int,
+    batch: PaymentBatch,
+    purse: str,
+    sign: int,
+    *where: ColumnElement[bool],
+) -> None:
+    """One posting a payer."""
+    rows = _shares(entry_id, batch, purse, literal(None, BigInteger), *where)
+    total = func.sum(PaymentShare.amount_fen) * sign
+    grouped = rows.add_columns(total).group_by(PaymentShare.payer_id)
+    session.execute(insert(LedgerPosting).from_select(_COLUMNS, grouped))
+
+
+def _each(
+    session: Session,
+    entry_id: int,
+    batch: PaymentBatch,
+    purse: str,
+    sign: int,
+    *where: ColumnElement[bool],
+) -> None:
+    """One posting a payer and person."""
+    rows = _shares(entry_id, batch, purse, Payment.application_id.expression, *where)
+    each = rows.add_columns(PaymentShare.amount_fen * sign)
+    session.execute(insert(LedgerPosting).from_select(_COLUMNS, each))
+
+
+_COLUMNS = ["entry_id", "programme_id", "payer_id", "purse", "application_id", "amount_fen"]
+
+
+def _shares(
+    entry_id: int,
+    batch: PaymentBatch,
+    purse: str,
+    application_id: ColumnElement[Any],
+    *where: ColumnElement[bool],
+) -> Select[Any]:
+    return (
+        select(
+            literal(entry_id),
+            literal(batch.programme_id),
+            PaymentShare.payer_id,
+            literal(purse),
+            application_id,
         )
+        .join(Payment, Payment.id == PaymentShare.payment_id)
+        .where(Payment.batch_id == batch.id, *where)
     )
-
-
-def _each(session: Session, entry_id: int, batch: PaymentBatch, purse: str, sign: int) -> None:
-    rows = select(
-        literal(entry_id),
-        literal(batch.programme_id),
-        literal(_payer(session)),
-        literal(purse),
-        Payment.application_id,
-        Payment.amount_fen * sign,
-    ).where(Payment.batch_id == batch.id)
-    columns = ["entry_id", "programme_id", "payer_id", "purse", "application_id", "amount_fen"]
-    session.execute(insert(LedgerPosting).from_select(columns, rows))
-
-
-def _payer(session: Session) -> int:
-    """The city federation, the one payer until programmes name several."""
-    root = select(Organization.id).where(Organization.parent_id.is_(None)).order_by(Organization.id)
-    return session.scalars(root.limit(1)).one()
 
 
 def statement(session: Session) -> list[dict[str, Any]]:
-    """What lies in each purse of each programme: ``{programme_id, purse, amount_fen}``."""
+    """What lies in each purse of each programme and payer:
+    ``{programme_id, payer_id, purse, amount_fen}``."""
+    columns = (LedgerPosting.programme_id, LedgerPosting.payer_id, LedgerPosting.purse)
     rows = session.execute(
-        select(LedgerPosting.programme_id, LedgerPosting.purse, func.sum(LedgerPosting.amount_fen))
-        .group_by(LedgerPosting.programme_id, LedgerPosting.purse)
-        .order_by(LedgerPosting.programme_id, LedgerPosting.purse)
+        select(*columns, func.sum(LedgerPosting.amount_fen)).group_by(*columns).order_by(*columns)
     )
-    return [{"programme_id": p, "purse": purse, "amount_fen": int(fen)} for p, purse, fen in rows]
+    names = ("programme_id", "payer_id", "purse")
+    return [dict(zip(names, key, strict=True)) | {"amount_fen": int(fen)} for *key, fen in rows]
 
 
 def violations(session: Session) -> Iterator[str]:
@@ -135,7 +195,7 @@ def _batches_off(session: Session) -> Iterator[str]:
 
 def _budgets_off(session: Session) -> Iterator[str]:
     spent = (
-        select(PaymentBatch.programme_id, func.sum(PaymentBatch.total_fen).label("fen"))
+        select(PaymentBatch.programme_id, func.sum(PaymentBatch.budget_fen).label("fen"))
         .group_by(PaymentBatch.programme_id)
         .subquery()
     )
@@ -150,23 +210,53 @@ def _budgets_off(session: Session) -> Iterator[str]:
 
 
 def _purses_off(session: Session) -> Iterator[str]:
-    """Per batch: what the ledger committed, transferred and paid is what its state says."""
-    signed = LedgerPosting.amount_fen
-    moved = {
-        purse: func.coalesce(func.sum(case((LedgerPosting.purse == purse, signed), else_=0)), 0)
-        for purse in (BUDGET, COMMITTED, TRANSFERRED, PAID)
-    }
-    rows = session.execute(
-        select(PaymentBatch.number, PaymentBatch.state, PaymentBatch.total_fen, *moved.values())
-        .outerjoin(LedgerEntry, LedgerEntry.batch_id == PaymentBatch.id)
-        .outerjoin(LedgerPosting, LedgerPosting.entry_id == LedgerEntry.id)
-        .group_by(PaymentBatch.id)
+    """Per batch and payer: what the ledger holds is what payments and reversals say."""
+    found = _in_purses(session)
+    shares = session.execute(
+        select(
+            PaymentBatch.number,
+            PaymentBatch.state,
+            PaymentShare.payer_id,
+            Payment.attempt > 1,
+            PaymentReversal.kind,
+            func.sum(PaymentShare.amount_fen),
+        )
+        .join(Payment, Payment.batch_id == PaymentBatch.id)
+        .join(PaymentShare, PaymentShare.payment_id == Payment.id)
+        .outerjoin(PaymentReversal, PaymentReversal.payment_id == Payment.id)
+        .group_by(
+            PaymentBatch.number,
+            PaymentBatch.state,
+            PaymentShare.payer_id,
+            Payment.attempt > 1,
+            PaymentReversal.kind,
+        )
     )
-    for number, state, total, *purses in rows:
-        if purses != _expected(state, total):
-            yield f"ledger: the postings of batch {number} do not match its state {state}"
+    expected: Counter[tuple[str, int, str]] = Counter()
+    for number, state, payer, again, reversal, fen in shares:
+        expected[number, payer, RETURNED if again else BUDGET] -= int(fen)
+        expected[number, payer, _lies_in(state, reversal)] += int(fen)
+    off = {key[0] for key in found.keys() | expected.keys() if found[key] != expected[key]}
+    for number in sorted(off):
+        yield f"ledger: the postings of batch {number} do not match its payments"
 
 
-def _expected(state: str, total: int) -> list[int]:
-    place = {"made": COMMITTED, "transferred": TRANSFERRED, "paid": PAID}.get(state)
-    return [-total, *(total if place == purse else 0 for purse in (COMMITTED, TRANSFERRED, PAID))]
+def _in_purses(session: Session) -> Counter[tuple[str, int, str]]:
+    rows = session.execute(
+        select(
+            PaymentBatch.number,
+            LedgerPosting.payer_id,
+            LedgerPosting.purse,
+            func.sum(LedgerPosting.amount_fen),
+        )
+        .join(LedgerEntry, LedgerEntry.batch_id == PaymentBatch.id)
+        .join(LedgerPosting, LedgerPosting.entry_id == LedgerEntry.id)
+        .group_by(PaymentBatch.number, LedgerPosting.payer_id, LedgerPosting.purse)
+    )
+    return Counter({(number, payer, purse): int(fen) for number, payer, purse, fen in rows})
+
+
+def _lies_in(state: str, reversal: str | None) -> str:
+    if reversal is not None:
+        return RETURNED if reversal == BOUNCED else RECOVERED
+    return {MADE: COMMITTED, "transferred": TRANSFERRED}.get(state, PAID)

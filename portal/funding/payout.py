@@ -1,6 +1,7 @@
-"""Payment batches: who is paid, in order of approval, within the budget, once.
+"""Payment batches: who is paid, in order of release, within the budget, once.
 
-S26 四（一）5: money goes out batch by batch, first approved first.
+S26 四（一）5: money goes out batch by batch, first approved first. B22 二（四）4: an instalment is
+paid once its stage is passed, each payer bearing its own part.
 """
 
 from __future__ import annotations
@@ -8,16 +9,24 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Select, exists, func, insert, literal, select, update
+from sqlalchemy import func, insert, literal, select, update
 from sqlalchemy.orm import Session
 
 from models.application import APPROVED, Application
 from models.application import PAID as PAID_OUT
 from models.base import N_, Refusal
-from models.decision import PAY, Decision, DecisionBatch
-from models.funding import MADE, PAID, TRANSFERRED, Payment, PaymentBatch
+from models.decision import PAY, DecisionBatch
+from models.funding import (
+    MADE,
+    PAID,
+    TRANSFERRED,
+    Payment,
+    PaymentBatch,
+    PaymentReversal,
+    PaymentShare,
+)
 from models.organization import Organization
-from models.programme import Programme
+from models.programme import Programme, Revision
 from portal.access import audit
 from portal.access.actor import Actor
 from portal.access.permissions import require
@@ -25,8 +34,11 @@ from portal.access.trail import record_batch
 from portal.clock import SHANGHAI, Clock
 from portal.funding import ledger
 from portal.funding.budget import budget_of, spend
+from portal.funding.dues import dues_of, payer_of, queue
 from portal.policy.check import PAYMENT
+from portal.policy.facts import source
 from portal.policy.moments import failing
+from portal.policy.shares import needs_of
 
 
 class NothingToPay(Refusal):
@@ -53,28 +65,36 @@ class BadDay(Refusal):
     message = N_("The day must not be in the future or before the step before it.")
 
 
-INSTALMENT = 1
-
-
 def make_batch(
     session: Session, actor: Actor, clock: Clock, programme: Programme, district: Organization
 ) -> PaymentBatch:
-    """A batch for *district* of all its approved cases that the budget reaches.
+    """A batch for *district* of all its released instalments that the budget reaches.
 
-    The budget is laid against every approved case of the programme in order of approval, so that
-    no district's later case passes another's earlier one. Raises ``NothingToPay``, ``NoBudget``.
+    The budget is laid against every instalment of the programme in order of release, so that no
+    district's later case passes another's earlier one. Raises ``NothingToPay``, ``NoBudget``.
     """
     require(actor, "payment:make")
     budget = budget_of(session, programme)
     for _attempt in range(5):
         chosen = _reached(session, programme, district, budget.cap_fen - budget.spent_fen)
-        count, total = session.execute(
-            select(func.count(), func.coalesce(func.sum(chosen.c.amount_fen), 0))
-        ).one()
+        sums = (func.coalesce(func.sum(chosen.c[name]), 0) for name in ("fen", "budget_fen"))
+        count, total, own = session.execute(select(func.count(), *sums)).one()
         if not count:
             raise NothingToPay()
-        if spend(session, budget, int(total)):
-            return _write(session, actor, clock.now(), programme, district, chosen, count, total)
+        if spend(session, budget, int(own)):
+            batch = PaymentBatch(
+                number=_number(session, programme),
+                programme_id=programme.id,
+                district_id=district.id,
+                state=MADE,
+                payments_count=count,
+                total_fen=int(total),
+                budget_fen=int(own),
+                made_by_id=actor.account_id,
+                made_at=clock.now(),
+                version=1,
+            )
+            return _write(session, actor, clock.now(), programme, batch, chosen)
         session.refresh(budget)
     raise BudgetBusy()
 
@@ -100,51 +120,25 @@ def mark_paid(session: Session, actor: Actor, clock: Clock, batch: PaymentBatch,
 
 
 def _reached(session: Session, programme: Programme, district: Organization, remaining: int) -> Any:
-    """Unpaid approved cases of *district* that *remaining* fen reaches, with their place.
+    """Unpaid instalments of *district* that *remaining* fen of budget reach, with their place.
 
-    A case that no longer passes what is looked at again before payment waits (S23 一（二）).
+    A case that no longer passes what is looked at again before payment waits (S23 一（二）), and
+    so does one whose shares are not known.
     """
-    approved = approvals()
-    order = approved.c.approval
-    paid = exists().where(
-        Payment.application_id == Application.id, Payment.instalment == INSTALMENT
-    )
-    queue = (
-        select(
-            Application.id,
-            Application.district_id,
-            Application.amount_fen,
-            order,
-            func.sum(Application.amount_fen).over(order_by=order).label("reach"),
-        )
-        .join(approved, approved.c.application_id == Application.id)
-        .where(
-            Application.programme_id == programme.id,
-            Application.state == APPROVED,
-            Application.amount_fen > 0,
-            ~paid,
-            *(~held for held in failing(session, programme, PAYMENT)),
-        )
+    due = queue(session, programme)
+    again = failing(session, programme, PAYMENT, select(due.c.id))
+    held = (due.c.id.not_in(found) for found in again)
+    turn = (due.c.released, due.c.id)
+    payable = (
+        select(due, func.sum(due.c.budget_fen).over(order_by=turn).label("reach"))
+        .where(due.c.fen > 0, due.c.budget_fen.is_not(None), *held)
         .subquery()
     )
+    place = func.row_number().over(order_by=(payable.c.released, payable.c.id))
     return (
-        select(
-            queue.c.id,
-            queue.c.amount_fen,
-            func.row_number().over(order_by=queue.c.approval).label("position"),
-        )
-        .where(queue.c.district_id == district.id, queue.c.reach <= remaining)
+        select(payable, place.label("position"))
+        .where(payable.c.district_id == district.id, payable.c.reach <= remaining)
         .subquery("reached")
-    )
-
-
-def approvals() -> Any:
-    """The decision that approved each case; its id is the order of approval."""
-    return (
-        select(Decision.application_id, func.max(Decision.id).label("approval"))
-        .where(Decision.to_state == APPROVED)
-        .group_by(Decision.application_id)
-        .subquery("approvals")
     )
 
 
@@ -153,36 +147,45 @@ def _write(
     actor: Actor,
     now: datetime,
     programme: Programme,
-    district: Organization,
+    batch: PaymentBatch,
     chosen: Any,
-    count: int,
-    total: int,
 ) -> PaymentBatch:
-    batch = PaymentBatch(
-        number=_number(session, programme),
-        programme_id=programme.id,
-        district_id=district.id,
-        state=MADE,
-        payments_count=count,
-        total_fen=int(total),
-        made_by_id=actor.account_id,
-        made_at=now,
-        version=1,
-    )
     session.add(batch)
     session.flush()
-    rows = select(
-        literal(batch.id),
-        chosen.c.id,
-        literal(INSTALMENT),
-        chosen.c.position,
-        chosen.c.amount_fen,
-    )
-    columns = ["batch_id", "application_id", "instalment", "position", "amount_fen"]
+    names = ("id", "instalment", "attempt", "position", "fen")
+    rows = select(literal(batch.id), *(chosen.c[name] for name in names))
+    columns = ["batch_id", "application_id", "instalment", "attempt", "position", "amount_fen"]
     session.execute(insert(Payment).from_select(columns, rows))
+    for revision in programme.revisions:
+        _write_shares(session, batch, revision)
     ledger.commit(session, actor, now, batch)
     _record(session, actor, now, "payment:make", batch)
     return batch
+
+
+def _write_shares(session: Session, batch: PaymentBatch, revision: Revision) -> None:
+    """Who bears what of the payments of *batch*, one statement a part and instalment."""
+    columns = ["payment_id", "share_key", "payer_id", "is_on_top", "amount_fen"]
+    for due in dues_of(revision):
+        for part, fen in due.parts:
+            rows = (
+                select(
+                    Payment.id,
+                    literal(part.key),
+                    payer_of(part.payer),
+                    literal(part.on_top),
+                    fen,
+                )
+                .select_from(source(needs_of(revision)))
+                .join(Payment, Payment.application_id == Application.id)
+                .where(
+                    Payment.batch_id == batch.id,
+                    Payment.instalment == due.place,
+                    Application.revision_id == revision.id,
+                    fen > 0,
+                )
+            )
+            session.execute(insert(PaymentShare).from_select(columns, rows))
 
 
 def _number(session: Session, programme: Programme) -> str:
@@ -229,20 +232,39 @@ def _record(
 
 
 def _close_cases(session: Session, actor: Actor, now: datetime, batch: PaymentBatch) -> None:
-    """State ``paid`` for every case of *batch*: one update, one decision and audit row each."""
-    act = DecisionBatch(
-        account_id=actor.account_id, outcome=PAY, decided=batch.payments_count, decided_at=now
-    )
+    """State ``paid`` for the approved cases of *batch* that were paid in full.
+
+    One update, one decision and audit row each.
+    """
+    act = DecisionBatch(account_id=actor.account_id, outcome=PAY, decided=0, decided_at=now)
     session.add(act)
     session.flush()
-    session.execute(
+    cases = select(Payment.application_id).where(Payment.batch_id == batch.id)
+    moved = session.execute(
         update(Application)
-        .where(Application.id.in_(_cases(batch)), Application.state == APPROVED)
+        .where(
+            Application.id.in_(cases), Application.state == APPROVED, is_paid_out(Application.id)
+        )
         .values(state=PAID_OUT, version=Application.version + 1, batch_id=act.id, updated_at=now)
+        .returning(Application.id)
         .execution_options(synchronize_session=False)
     )
+    act.decided = len(moved.all())
     record_batch(session, actor, now, act, Application.stage_key.expression, reason=batch.number)
 
 
-def _cases(batch: PaymentBatch) -> Select[Any]:
-    return select(Payment.application_id).where(Payment.batch_id == batch.id)
+def is_paid_out(application_id: Any) -> Any:
+    """Whether all that a case was awarded has been paid and stayed there."""
+    paid = (
+        select(func.coalesce(func.sum(Payment.amount_fen), 0))
+        .join(PaymentBatch, PaymentBatch.id == Payment.batch_id)
+        .outerjoin(PaymentReversal, PaymentReversal.payment_id == Payment.id)
+        .where(
+            Payment.application_id == application_id,
+            PaymentBatch.state == PAID,
+            PaymentReversal.id.is_(None),
+        )
+        .correlate(Application)
+        .scalar_subquery()
+    )
+    return paid == Application.amount_fen

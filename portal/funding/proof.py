@@ -3,74 +3,149 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
-from sqlalchemy import and_, exists, func, select
+from sqlalchemy import Subquery, and_, exists, func, literal, or_, select, union_all
 from sqlalchemy.orm import Session, aliased
 
-from models.application import APPROVED, Application
+from models.application import APPROVED, REFUSED, WAITING, Application
 from models.application import PAID as PAID_OUT
-from models.funding import PAID, Payment, PaymentBatch
-from portal.funding.payout import approvals
+from models.funding import BOUNCED, Payment, PaymentBatch, PaymentReversal, PaymentShare
+from models.programme import Programme
+from portal.funding.dues import dues_of, queue, release_of
+from portal.funding.payout import is_paid_out
 
 
 def violations(session: Session) -> Iterator[str]:
-    """Cases paid out of turn, in the wrong state, or for another amount than was approved."""
+    """Cases paid out of turn, in the wrong state, or other sums than were approved."""
     yield from _wrong_cases(session)
+    yield from _wrong_sums(session)
+    yield from _wrong_shares(session)
+    yield from _paid_again(session)
     yield from _skipped(session)
 
 
 def _wrong_cases(session: Session) -> Iterator[str]:
+    """A case may be paid in part while it waits; what fails after that is to be recovered."""
     rows = session.execute(
         select(Application.number, PaymentBatch.number)
         .join(Payment, Payment.application_id == Application.id)
         .join(PaymentBatch, PaymentBatch.id == Payment.batch_id)
         .where(
-            Application.state.not_in((APPROVED, PAID_OUT))
-            | (Payment.amount_fen != Application.amount_fen)
-            | (Application.district_id != PaymentBatch.district_id)
-            | ((PaymentBatch.state == PAID) != (Application.state == PAID_OUT))
+            or_(
+                Application.state.not_in((WAITING, APPROVED, PAID_OUT, REFUSED)),
+                Application.district_id != PaymentBatch.district_id,
+            )
         )
     )
     for number, batch in rows:
         yield f"payment: application {number} does not agree with its batch {batch}"
-    unpaid = select(Application.number).where(
-        Application.state == PAID_OUT, ~exists().where(Payment.application_id == Application.id)
+    ends = select(Application.number, Application.state).where(
+        Application.amount_fen > 0,
+        or_(
+            and_(Application.state == PAID_OUT, ~is_paid_out(Application.id), ~_recovered()),
+            and_(Application.state == APPROVED, is_paid_out(Application.id)),
+        ),
     )
-    for number in session.scalars(unpaid):
-        yield f"payment: application {number} is marked paid without a payment"
+    for number, state in session.execute(ends):
+        yield f"payment: application {number} is {state}, which its payments do not say"
 
 
-def _skipped(session: Session) -> Iterator[str]:
-    """Within a district, an unpaid approved case that a later approved one was paid before."""
-    approved, paid_approved = approvals(), approvals().alias("paid_approvals")
-    paid = aliased(Application)
-    last_paid = (
-        select(
-            paid.programme_id,
-            paid.district_id,
-            func.max(paid_approved.c.approval).label("approval"),
-        )
-        .join(Payment, Payment.application_id == paid.id)
-        .join(paid_approved, paid_approved.c.application_id == paid.id)
-        .group_by(paid.programme_id, paid.district_id)
-        .subquery("last_paid")
+def _wrong_sums(session: Session) -> Iterator[str]:
+    """The payments of a case never come to more than it was awarded."""
+    standing = func.sum(Payment.amount_fen)
+    rows = session.execute(
+        select(Application.number, standing)
+        .join(Payment, Payment.application_id == Application.id)
+        .where(~_reversed(BOUNCED))
+        .group_by(Application.id)
+        .having(standing > Application.amount_fen)
     )
+    for number, fen in rows:
+        yield f"payment: application {number} is paid {fen} fen, more than it was awarded"
+
+
+def _wrong_shares(session: Session) -> Iterator[str]:
+    """What the payers bear inside a payment is the payment, to the fen."""
+    inside = (
+        select(func.coalesce(func.sum(PaymentShare.amount_fen), 0))
+        .where(PaymentShare.payment_id == Payment.id, PaymentShare.is_on_top.is_(False))
+        .correlate(Payment)
+        .scalar_subquery()
+    )
+    rows = session.execute(
+        select(Application.number, Payment.amount_fen, inside)
+        .join(Payment, Payment.application_id == Application.id)
+        .where(inside != Payment.amount_fen)
+    )
+    for number, fen, parts in rows:
+        yield f"payment: the shares of application {number} come to {parts} of {fen} fen"
+
+
+def _paid_again(session: Session) -> Iterator[str]:
+    """A second attempt stands only on a first one that the bank returned."""
+    before = aliased(Payment)
     rows = session.scalars(
         select(Application.number)
-        .join(approved, approved.c.application_id == Application.id)
-        .join(
-            last_paid,
-            and_(
-                last_paid.c.programme_id == Application.programme_id,
-                last_paid.c.district_id == Application.district_id,
-            ),
-        )
+        .join(Payment, Payment.application_id == Application.id)
         .where(
-            Application.state == APPROVED,
-            Application.amount_fen > 0,
-            ~exists().where(Payment.application_id == Application.id),
-            last_paid.c.approval > approved.c.approval,
+            Payment.attempt > 1,
+            ~exists().where(
+                before.application_id == Payment.application_id,
+                before.instalment == Payment.instalment,
+                before.attempt == Payment.attempt - 1,
+                PaymentReversal.payment_id == before.id,
+                PaymentReversal.kind == BOUNCED,
+            ),
         )
     )
     for number in rows:
-        yield f"payment: application {number} was approved before one that was paid first"
+        yield f"payment: application {number} was paid again though nothing came back"
+
+
+def _skipped(session: Session) -> Iterator[str]:
+    """Within a district, an unpaid instalment released before one that was paid."""
+    for programme in session.scalars(select(Programme)):
+        if not programme.revisions:
+            continue
+        due, last = queue(session, programme), _last_paid(programme)
+        same = and_(last.c.district_id == due.c.district_id, last.c.instalment == due.c.instalment)
+        rows = session.scalars(
+            select(Application.number)
+            .join(due, due.c.id == Application.id)
+            .join(last, same)
+            .where(due.c.fen > 0, due.c.attempt == 1, last.c.released > due.c.released)
+        )
+        for number in rows:
+            yield f"payment: application {number} was approved before one that was paid first"
+
+
+def _last_paid(programme: Programme) -> Subquery:
+    """Per district and instalment the latest release of which something was paid."""
+    found = [
+        select(
+            Application.district_id,
+            literal(due.place).label("instalment"),
+            func.max(release_of(due.row)).label("released"),
+        )
+        .join(Payment, Payment.application_id == Application.id)
+        .where(Application.revision_id == revision.id, Payment.instalment == due.place)
+        .group_by(Application.district_id)
+        for revision in programme.revisions
+        for due in dues_of(revision)
+    ]
+    each = union_all(*found).subquery()
+    key = (each.c.district_id, each.c.instalment)
+    latest = select(*key, func.max(each.c.released).label("released")).group_by(*key)
+    return latest.subquery("last_paid")
+
+
+def _reversed(kind: str) -> Any:
+    return exists().where(PaymentReversal.payment_id == Payment.id, PaymentReversal.kind == kind)
+
+
+def _recovered() -> Any:
+    """Whether something of the case was taken back for good."""
+    return exists().where(
+        PaymentReversal.payment_id == Payment.id, Payment.application_id == Application.id
+    )

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
-from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy import Select, or_, select
 from sqlalchemy.orm import Session
 
-from models.application import APPROVED, Application
+from models.application import Application
 from models.programme import NOTE, Condition, Programme, Revision
 from portal.policy.codes import MISSED, UNKNOWN, code_column
 from portal.policy.judge import policy_for
@@ -18,16 +19,18 @@ def looked_at(revision: Revision, moment: str) -> list[Condition]:
     return [row for row in revision.conditions if moment in row.moments and row.otherwise != NOTE]
 
 
-def failing(session: Session, programme: Programme, moment: str) -> Iterator[ColumnElement[bool]]:
-    """For each revision of *programme* that looks again at *moment*: which decided cases no
-    longer pass, as a condition on ``Application``."""
+def failing(
+    session: Session, programme: Programme, moment: str, cases: Select[Any]
+) -> Iterator[Select[Any]]:
+    """For each revision of *programme* that looks again at *moment*: the ids of those of *cases*
+    that no longer pass."""
     for revision in programme.revisions:
         rows = looked_at(revision, moment)
         if not rows:
             continue
         decided = select(Application.id).where(
-            Application.revision_id == revision.id, Application.state == APPROVED
+            Application.revision_id == revision.id, Application.id.in_(cases)
         )
         found = policy_for(session, revision, decided).statement.subquery("again")
         missed = [found.c[code_column(row.key)].in_((MISSED, UNKNOWN)) for row in rows]
-        yield Application.id.in_(select(found.c.id).where(or_(*missed)))
+        yield select(found.c.id).where(or_(*missed))

@@ -8,14 +8,14 @@ Instalments divide each share by cumulative rounding, so that its parts add up t
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, and_, case, func, literal, true
+from sqlalchemy import ColumnElement, and_, case, func, literal, true
 
 from models.application import Application
 from models.programme import Revision
-from models.sharing import Share
+from models.sharing import CITY, Share
 from portal.policy.amounts import worked_out
 from portal.policy.facts import AWARD, FACTS, Fact, fact
 from portal.policy.terms import facts_in, guard_sql
@@ -28,17 +28,38 @@ AWARDED: Mapping[str, Fact] = {
 """The amount that was decided goes before what the tiers would pay."""
 
 
-def share_columns(revision: Revision) -> dict[str, Sql]:
-    """What each share of *revision* comes to for a case, in fen, by the share's key.
+@dataclass(frozen=True)
+class Part:
+    """What one payer pays of a case, ``fen`` of it: nothing where its terms do not hold, unknown
+    where they are. ``key`` is the share's, empty for what nobody else bears."""
 
-    Nothing where its terms do not hold, unknown where they are. Where no weight applies, nobody
-    shares: the payer of the first row bears all of it (``whole_fen``).
+    key: str
+    title: str
+    payer: str
+    on_top: bool
+    fen: Sql
+
+
+def parts_of(revision: Revision) -> list[Part]:
+    """The parts of a case of *revision*; those inside add up to its amount.
+
+    Where no share with a weight applies, the city federation bears all of it.
     """
     inside = [row for row in revision.shares if row.weight is not None]
     weights = [_weight(row, revision) for row in inside]
     split = largest_remainder(_DECIDED, weights)
-    parts = {row.key: part for row, part in zip(inside, split, strict=True)}
-    return {row.key: parts.get(row.key, _on_top(row, revision)) for row in revision.shares}
+    found = [
+        Part(row.key, row.title, row.payer, False, fen)
+        for row, fen in zip(inside, split, strict=True)
+    ]
+    found += [
+        Part(row.key, row.title, row.payer, True, _on_top(row, row.rule, revision))
+        for row in revision.shares
+        if row.rule is not None
+    ]
+    nobody = sum(weights, start=literal(0)) == 0
+    rest = case((nobody, _DECIDED), (~nobody, 0), else_=None) if weights else _DECIDED
+    return [*found, Part("", "", CITY, False, rest)]
 
 
 def needs_of(revision: Revision) -> frozenset[Any]:
@@ -86,11 +107,9 @@ def _weight(row: Share, revision: Revision) -> Sql:
     return case((_applies(row, revision), row.weight), (~_applies(row, revision), 0), else_=None)
 
 
-def _on_top(row: Share, revision: Revision) -> Sql:
-    if row.rule is None:
-        return literal(0, BigInteger)
+def _on_top(row: Share, rule: dict[str, Any], revision: Revision) -> Sql:
     applies = _applies(row, revision)
-    fen = worked_out(row.rule, revision, AWARDED)
+    fen = worked_out(rule, revision, AWARDED)
     return case((applies, fen), (~applies, 0), else_=None)
 
 

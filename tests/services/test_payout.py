@@ -134,8 +134,8 @@ def test_only_finance_pays(desk: Desk, city: City) -> None:
     [
         ("UPDATE budget SET spent_fen = spent_fen + 1", "budget: programme"),
         ("UPDATE payment_batch SET total_fen = total_fen + 1", "its payments come to"),
-        ("UPDATE payment_batch SET state = 'paid'", "do not match its state"),
-        ("UPDATE application SET amount_fen = 1", "does not agree with its batch"),
+        ("UPDATE payment_batch SET state = 'paid'", "do not match its payments"),
+        ("UPDATE application SET amount_fen = 1", "more than it was awarded"),
         ("UPDATE applicant SET id_number_sealed = phone_sealed", "does not open"),
         ("UPDATE applicant SET id_number_index = phone_index", "does not match its index"),
     ],

@@ -1,0 +1,171 @@
+"""What of each case is due now: its released instalments, who bears them, what is still unpaid.
+
+One SELECT a revision. An instalment is released once the case has passed its stage, which it may
+have done while it still waits at a later one (B22 二（四）4).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Subquery,
+    and_,
+    case,
+    false,
+    func,
+    literal,
+    or_,
+    select,
+    union_all,
+)
+from sqlalchemy.orm import Session, aliased
+
+from models.application import APPROVED, WAITING, Application
+from models.application import PAID as PAID_OUT
+from models.decision import PASS, Decision
+from models.funding import BOUNCED, Payment, PaymentReversal
+from models.organization import Organization
+from models.programme import Programme, Revision
+from models.sharing import CITY, DISTRICT, Instalment
+from portal.policy.facts import source
+from portal.policy.shares import Part, instalment_fen, needs_of, parts_of
+
+Sql = ColumnElement[Any]
+
+
+@dataclass(frozen=True)
+class Due:
+    """One instalment of a revision: its place from 1, and what each part of it comes to."""
+
+    place: int
+    row: Instalment | None
+    parts: tuple[tuple[Part, Sql], ...]
+
+    @property
+    def fen(self) -> Sql:
+        """What the person gets; unknown where somebody's share is."""
+        return _added(fen for part, fen in self.parts if not part.on_top)
+
+    @property
+    def budget_fen(self) -> Sql:
+        """What the city federation bears of it."""
+        own = (fen for part, fen in self.parts if part.payer == CITY and not part.on_top)
+        return _added(own)
+
+
+def dues_of(revision: Revision) -> list[Due]:
+    """The instalments of *revision*, at least one."""
+    rows: list[Instalment | None] = [*revision.instalments] or [None]
+    weights = [row.weight if row else 1 for row in rows]
+    parts = parts_of(revision)
+    return [
+        Due(
+            place + 1,
+            row,
+            tuple((part, instalment_fen(part.fen, weights, place)) for part in parts),
+        )
+        for place, row in enumerate(rows)
+    ]
+
+
+def queue(session: Session, programme: Programme) -> Subquery:
+    """Every released and unpaid instalment of *programme*, one row each.
+
+    Columns: ``id``, ``district_id``, ``instalment``, ``attempt``, ``fen``, ``budget_fen`` (0 for
+    one that the budget bore before the bank returned it) and ``released``, the decision that
+    released it, by which they are served. Amounts are unknown where a share is.
+    """
+    found = [
+        _released(revision, due) for revision in programme.revisions for due in dues_of(revision)
+    ]
+    return union_all(*found).subquery("queue")
+
+
+def is_unpaid(place: int) -> Sql:
+    """Whether the instalment *place* has no payment, or only ones that the bank returned."""
+    standing = (
+        select(Payment.id)
+        .outerjoin(PaymentReversal, _bounced())
+        .where(
+            Payment.application_id == Application.id,
+            Payment.instalment == place,
+            PaymentReversal.id.is_(None),
+        )
+    )
+    return ~standing.correlate(Application).exists()
+
+
+def payer_of(payer: str) -> Sql:
+    """The organization that *payer* is for a case."""
+    if payer == DISTRICT:
+        return Application.district_id.expression
+    if payer == CITY:
+        return city()
+    return Application.organization_id.expression
+
+
+def city() -> Sql:
+    """The city federation."""
+    root = aliased(Organization)
+    return select(func.min(root.id)).where(root.parent_id.is_(None)).scalar_subquery()
+
+
+def is_released(revision: Revision, row: Instalment | None) -> Sql:
+    """Whether a case has passed the stage that releases the instalment *row*."""
+    closed = Application.state.in_((APPROVED, PAID_OUT))
+    if row is None or row.after is None:
+        return closed
+    keys = [stage.key for stage in revision.stages]
+    later = keys[keys.index(row.after) + 1 :] if row.after in keys else []
+    beyond = Application.stage_key.in_(later) if later else false()
+    return or_(closed, and_(Application.state == WAITING, beyond))
+
+
+def release_of(row: Instalment | None) -> Sql:
+    """The last decision that released the instalment *row* of a case."""
+    passed: tuple[Sql, ...] = (Decision.to_state == APPROVED, Decision.outcome == PASS)
+    if row is not None and row.after is not None:
+        passed = (Decision.from_stage == row.after, Decision.outcome == PASS)
+    found = select(func.max(Decision.id)).where(Decision.application_id == Application.id, *passed)
+    return found.correlate(Application).scalar_subquery()
+
+
+def _released(revision: Revision, due: Due) -> Any:
+    attempt = _attempts(due.place) + 1
+    return (
+        select(
+            Application.id,
+            Application.district_id,
+            literal(due.place).label("instalment"),
+            attempt.label("attempt"),
+            due.fen.label("fen"),
+            case((attempt == 1, due.budget_fen), else_=0).label("budget_fen"),
+            release_of(due.row).label("released"),
+        )
+        .select_from(source(needs_of(revision)))
+        .where(
+            Application.revision_id == revision.id,
+            Application.amount_fen > 0,
+            is_released(revision, due.row),
+            is_unpaid(due.place),
+        )
+    )
+
+
+def _attempts(place: int) -> Sql:
+    made = select(func.count(Payment.id)).where(
+        Payment.application_id == Application.id, Payment.instalment == place
+    )
+    return made.correlate(Application).scalar_subquery()
+
+
+def _bounced() -> Sql:
+    return and_(PaymentReversal.payment_id == Payment.id, PaymentReversal.kind == BOUNCED)
+
+
+def _added(fen: Iterator[Sql]) -> Sql:
+    return sum(fen, start=literal(0))

@@ -1,0 +1,116 @@
+"""Payments that came back: returned by the bank, or recovered by a decision (Q58, R036)."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from sqlalchemy import and_, case, insert, literal, select, update
+from sqlalchemy.orm import Session
+
+from models.application import APPROVED, Application
+from models.application import PAID as PAID_OUT
+from models.base import N_, Refusal
+from models.decision import COME_BACK, DecisionBatch
+from models.funding import BOUNCED, PAID, REVERSALS, Payment, PaymentReversal
+from portal.access.actor import Actor
+from portal.access.permissions import require
+from portal.access.trail import record_batch
+from portal.clock import Clock
+from portal.funding import ledger
+
+SHORTEST_REASON, LONGEST_REASON = 2, 500
+_PURSES = {BOUNCED: ledger.RETURNED}
+
+
+class NotPaidYet(Refusal):
+    """The payment's batch has not been paid, so nothing can come back."""
+
+    message = N_("Only a payment that was made can come back.")
+
+
+class AlreadyBack(Refusal):
+    """The payment came back before."""
+
+    message = N_("This payment already came back.")
+
+
+class BadReversal(Refusal):
+    """The kind, the day or the reason will not do."""
+
+    message = N_("Say whether the bank returned it or it was recovered, on which day, and why.")
+
+
+def reverse_payment(
+    session: Session, actor: Actor, clock: Clock, payment: Payment, kind: str, on: date, reason: str
+) -> PaymentReversal:
+    """Record that *payment* came back on the day *on*, and that its case is owed again.
+
+    What the bank returned is paid again by the next batch, without another approval (Q58); what
+    was recovered is not. Raises ``NotPaidYet``, ``AlreadyBack`` or ``BadReversal``.
+    """
+    require(actor, "payment:make")
+    reason = reason.strip()
+    paid_on = payment.batch.paid_on
+    if payment.batch.state != PAID or paid_on is None:
+        raise NotPaidYet()
+    fits = SHORTEST_REASON <= len(reason) <= LONGEST_REASON
+    if kind not in REVERSALS or not paid_on <= on <= clock.today() or not fits:
+        raise BadReversal()
+    found = _write(session, actor, clock, payment, kind, on, reason)
+    ledger.reverse(session, actor, clock.now(), payment, _PURSES.get(kind, ledger.RECOVERED))
+    _reopen(session, actor, clock, payment, kind, reason)
+    return found
+
+
+def _write(
+    session: Session, actor: Actor, clock: Clock, payment: Payment, kind: str, on: date, reason: str
+) -> PaymentReversal:
+    """One reversal a payment: who comes second finds the first."""
+    session.execute(
+        update(Application)
+        .where(Application.id == payment.application_id)
+        .values(updated_at=clock.now())
+        .execution_options(synchronize_session=False)
+    )
+    before = select(PaymentReversal.id).where(PaymentReversal.payment_id == payment.id)
+    if session.scalar(before) is not None:
+        raise AlreadyBack()
+    values = {
+        "payment_id": payment.id,
+        "kind": kind,
+        "came_on": on,
+        "reason": reason,
+        "account_id": actor.account_id,
+        "made_at": clock.now(),
+    }
+    made = session.scalar(insert(PaymentReversal).values(**values).returning(PaymentReversal.id))
+    return session.get_one(PaymentReversal, made)
+
+
+def _reopen(
+    session: Session, actor: Actor, clock: Clock, payment: Payment, kind: str, reason: str
+) -> None:
+    """The case's own trail; a case that was paid in full is approved and unpaid again."""
+    act = DecisionBatch(
+        account_id=actor.account_id,
+        outcome=COME_BACK,
+        reason=reason,
+        decided=1,
+        decided_at=clock.now(),
+    )
+    session.add(act)
+    session.flush()
+    owed = and_(Application.state == PAID_OUT, literal(kind == BOUNCED))
+    session.execute(
+        update(Application)
+        .where(Application.id == payment.application_id)
+        .values(
+            state=case((owed, APPROVED), else_=Application.state),
+            version=Application.version + 1,
+            batch_id=act.id,
+            updated_at=clock.now(),
+        )
+        .execution_options(synchronize_session=False)
+    )
+    stage = Application.stage_key.expression
+    record_batch(session, actor, clock.now(), act, stage, reason=reason)
