@@ -43,10 +43,13 @@ def decide_rows(
     batch: DecisionBatch,
     from_stage: ColumnElement[Any],
     *,
-    reason: str = "",
+    reason: str | ColumnElement[str] = "",
     where: ColumnElement[bool] | None = None,
 ) -> None:
-    """The decision rows alone, for the cases of *batch* that *where* keeps."""
+    """The decision rows alone, for the cases of *batch* that *where* keeps.
+
+    *reason* is one for all, or SQL that gives each case its own.
+    """
     moved = Application
     values: dict[str, Any] = {
         "application_id": moved.id,
@@ -56,7 +59,7 @@ def decide_rows(
         "from_stage": from_stage,
         "to_stage": moved.stage_key,
         "to_state": moved.state,
-        "reason": literal(reason),
+        "reason": _worded(reason),
         "version": moved.version,
         "revision_id": moved.revision_id,
         "verdict": moved.verdict,
@@ -71,7 +74,12 @@ def decide_rows(
 
 
 def seal_rows(
-    session: Session, actor: Actor, now: datetime, batch: DecisionBatch, *, reason: str = ""
+    session: Session,
+    actor: Actor,
+    now: datetime,
+    batch: DecisionBatch,
+    *,
+    reason: str | ColumnElement[str] = "",
 ) -> None:
     """The audit entries of all cases of *batch*, sealed by one link of the chain."""
 
@@ -85,7 +93,7 @@ def seal_rows(
             "entity_id": Application.id,
             "organization_id": Application.organization_id,
             "outcome": literal("done"),
-            "reason": literal(reason),
+            "reason": _worded(reason),
             "address": literal(actor.address),
             "details": literal({}, AuditEntry.details.type),
         }
@@ -97,3 +105,7 @@ def seal_rows(
         session.execute(insert(AuditEntry).from_select(list(values), rows))
 
     audit.seal(session, now, write)
+
+
+def _worded(reason: str | ColumnElement[str]) -> ColumnElement[str]:
+    return literal(reason) if isinstance(reason, str) else reason

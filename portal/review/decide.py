@@ -1,54 +1,51 @@
 """Deciding one case or ten thousand by the same few statements.
 
-Per stage at which chosen cases wait: one guarded UPDATE inside the actor's scope, one INSERT …
-SELECT of decisions; then one of audit entries. What could not be decided comes back with its
-reason. Nothing is committed here.
+Per outcome and stage at which chosen cases wait: one guarded UPDATE inside the actor's scope, one
+INSERT … SELECT of decisions; then one of audit entries. What could not be decided is noted with
+its reason. A large set is decided part by part; nothing is committed here.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import and_, func, insert, literal, or_, select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from models.application import (
-    APPROVED,
-    ELIGIBLE,
-    HELD,
-    REFUSED,
-    RETURNED,
-    WAITING,
-    Application,
-)
-from models.base import N_, Refusal
+from models.application import Application
+from models.base import N_, Refusal, in_parts
 from models.decision import (
     PASS,
     REJECT,
     RETURN,
-    Decision,
     DecisionBatch,
-    Override,
     Selection,
     SelectionItem,
 )
-from models.programme import ASK, Revision, Stage
 from portal.access.actor import Actor
 from portal.access.permissions import require
-from portal.access.scope import visible
-from portal.access.trail import decide_rows, seal_rows
+from portal.access.trail import seal_rows
 from portal.clock import Clock
-from portal.policy.codes import NO_TIER
-from portal.policy.compile import rules_of
-from portal.policy.judge import judge
-from portal.policy.moments import looked_at
-from portal.review.route import stages_of
+from portal.review.corrections import correctable
+from portal.review.moves import Act, decide_stage, own_reason
 from portal.review.selections import use
-from portal.review.standing import REASONS, groups, not_own, questions_left, standing
+from portal.review.standing import (
+    CHANGED,
+    READY,
+    REASONS,
+    TAKEN_OUT,
+    Items,
+    groups,
+    items_of,
+    standing,
+)
 
 SHORTEST_REASON, LONGEST_REASON = 2, 500
+LEAVE = "leave"
+"""The exception that takes a case out of the set."""
+MOST_EXCEPTIONS = 500
 
 
 class ReasonRequired(Refusal):
@@ -67,6 +64,18 @@ class UnknownOutcome(Refusal):
     """Only pass, return and reject are decisions."""
 
     message = N_("There is no such decision.")
+
+
+class NotEarlier(Refusal):
+    """A case is returned to a stage that it came through."""
+
+    message = N_("Cases can only be returned to a stage before the one they wait at.")
+
+
+class TooManyExceptions(Refusal):
+    """So many exceptions are an act of their own."""
+
+    message = N_("At most %(most)s cases can be exceptions; choose the others as a set of their own.")
 
 
 @dataclass(frozen=True)
@@ -94,16 +103,27 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class Act:
-    """One act of deciding, while it runs."""
+class Exceptional:
+    """What happens to one chosen case instead: another outcome, or the same with its own reason."""
 
-    session: Session
-    actor: Actor
-    now: datetime
-    selection: Selection
-    batch: DecisionBatch
-    reason: str
-    override_reason: str
+    outcome: str
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Words:
+    """What an act says: its reasons, and of a return the fields and the earlier stage.
+
+    ``override_reason`` answers what a person is asked; ``fields`` maps a form field's key (or
+    ``attachment.`` and a rule's) to what is wrong with it; ``back_to`` is the key of an earlier
+    stage, without which a return goes to whoever edits the form.
+    """
+
+    reason: str = ""
+    override_reason: str = ""
+    fields: Mapping[str, str] = field(default_factory=dict)
+    back_to: str | None = None
+    exceptions: Mapping[int, Exceptional] = field(default_factory=dict)
 
 
 def decide(
@@ -114,53 +134,186 @@ def decide(
     outcome: str,
     reason: str = "",
     override_reason: str = "",
+    *,
+    words: Words | None = None,
 ) -> Outcome:
-    """Decide the cases of *selection*: ``pass``, ``return`` or ``reject``.
+    """Decide the cases of *selection* at once: ``pass``, ``return`` or ``reject``.
 
     A held case passes where every open question belongs to a later stage, or with an
-    *override_reason* that answers the questions of this stage. Raises ``ReasonRequired``,
-    ``SelectionGone``, ``UnknownOutcome``.
+    *override_reason* that answers the questions of this stage. Raises what ``begin`` raises.
+    """
+    words = words or Words(reason, override_reason)
+    begin(session, actor, clock, selection, outcome, words)
+    batch_id = decide_part(session, actor, clock, selection)
+    return told(session, selection, batch_id or 0)
+
+
+def begin(
+    session: Session,
+    actor: Actor,
+    clock: Clock,
+    selection: Selection,
+    outcome: str,
+    words: Words,
+) -> None:
+    """Take *selection* for an act, once, and keep what it says; its parts are decided after.
+
+    Raises ``ReasonRequired``, ``ReasonTooLong``, ``SelectionGone``, ``UnknownOutcome``,
+    ``NotEarlier`` and ``TooManyExceptions``.
     """
     require(actor, "application:decide")
-    reason, override_reason = _reasons(outcome, reason, override_reason)
+    reason, override = _reasons(outcome, words)
+    found = groups(session, items_of(selection))
+    back_to = words.back_to if outcome == RETURN and words.back_to else None
+    if back_to and not all(back_to in _before(route, stage.key) for _r, route, stage in found):
+        raise NotEarlier()
     use(session, actor, clock, selection)
-    batch = DecisionBatch(
-        selection_id=selection.id,
-        account_id=actor.account_id,
-        outcome=outcome,
-        reason=reason or override_reason,
-        decided_at=clock.now(),
-    )
-    session.add(batch)
+    selection.outcome, selection.reason, selection.override_reason = outcome, reason, override
+    selection.back_to = back_to
+    if outcome == RETURN:
+        known = {key for revision, _route, _stage in found for key in correctable(revision)}
+        selection.fields = {
+            key: why.strip()[:200] for key, why in words.fields.items() if key in known
+        }
     session.flush()
-    act = Act(session, actor, clock.now(), selection, batch, reason, override_reason)
-    _lock(act)
-    for revision, route, stage in groups(session, selection):
-        if stage.acts == actor.role:
-            _decide_stage(act, revision, route, stage)
-    seal_rows(session, actor, act.now, batch, reason=batch.reason)
-    return _told(act)
+    _except(session, selection, words.exceptions)
 
 
-def _reasons(outcome: str, reason: str, override_reason: str) -> tuple[str, str]:
+def decide_part(
+    session: Session, actor: Actor, clock: Clock, selection: Selection, most: int | None = None
+) -> int | None:
+    """Decide the next *most* cases of a begun *selection*, or all that are left.
+
+    Each ends decided by a batch or noted with why it was not, so that nothing is decided twice.
+    Gives the id of a batch that was made, ``None`` when none was left.
+    """
+    require(actor, "application:decide")
+    part = _next(session, selection, most)
+    batch_id = None
+    for outcome in _outcomes(session, selection, part):
+        own = func.coalesce(SelectionItem.outcome, selection.outcome) == outcome
+        batch_id = _decide(session, actor, clock, selection, outcome, [*part, own])
+    return batch_id
+
+
+def told(session: Session, selection: Selection, batch_id: int = 0) -> Outcome:
+    """What an act on *selection* did so far."""
+    moved = [SelectionItem.selection_id == selection.id, SelectionItem.batch_id.is_not(None)]
+    count, fen = session.execute(
+        select(func.count(), func.coalesce(func.sum(Application.amount_fen), 0))
+        .select_from(SelectionItem)
+        .join(Application, Application.id == SelectionItem.application_id)
+        .where(*moved)
+    ).one()
+    rows = session.execute(
+        select(Application.id, Application.number, SelectionItem.skipped)
+        .join(SelectionItem, SelectionItem.application_id == Application.id)
+        .where(
+            SelectionItem.selection_id == selection.id,
+            SelectionItem.batch_id.is_(None),
+            SelectionItem.skipped.is_not(None),
+        )
+        .order_by(Application.id)
+    )
+    skipped = [Skipped(row_id, number, str(kind)) for row_id, number, kind in rows]
+    return Outcome(batch_id, count, int(fen), skipped)
+
+
+def _reasons(outcome: str, words: Words) -> tuple[str, str]:
     if outcome not in (PASS, RETURN, REJECT):
         raise UnknownOutcome()
-    reason, override_reason = reason.strip(), override_reason.strip()
+    reason, override_reason = words.reason.strip(), words.override_reason.strip()
     if outcome != PASS and len(reason) < SHORTEST_REASON:
         raise ReasonRequired()
     if override_reason and len(override_reason) < SHORTEST_REASON:
         raise ReasonRequired()
-    if max(len(reason), len(override_reason)) > LONGEST_REASON:
+    for item in words.exceptions.values():
+        if item.outcome not in (PASS, RETURN, REJECT, LEAVE):
+            raise UnknownOutcome()
+        own = item.reason.strip() or reason
+        if item.outcome in (RETURN, REJECT) and len(own) < SHORTEST_REASON:
+            raise ReasonRequired()
+    said = [reason, override_reason, *(item.reason for item in words.exceptions.values())]
+    if max(map(len, said)) > LONGEST_REASON:
         raise ReasonTooLong(most=LONGEST_REASON)
+    if len(words.exceptions) > MOST_EXCEPTIONS:
+        raise TooManyExceptions(most=MOST_EXCEPTIONS)
     return reason, override_reason
+
+
+def _before(route: str, stage_key: str) -> list[str]:
+    keys = route.strip(",").split(",")
+    return keys[: keys.index(stage_key)] if stage_key in keys else []
+
+
+def _except(
+    session: Session, selection: Selection, exceptions: Mapping[int, Exceptional]
+) -> None:
+    """Write the exceptions beside their cases."""
+    for application_id, item in exceptions.items():
+        own: dict[str, Any] = {"outcome": item.outcome, "reason": item.reason.strip() or None}
+        if item.outcome == LEAVE:
+            own = {"skipped": TAKEN_OUT}
+        session.execute(
+            update(SelectionItem)
+            .where(*items_of(selection), SelectionItem.application_id == application_id)
+            .values(own)
+            .execution_options(synchronize_session=False)
+        )
+
+
+def _next(session: Session, selection: Selection, most: int | None) -> Items:
+    """The first *most* cases whose turn has not come."""
+    left = items_of(selection)
+    if most is None:
+        return left
+    upto = session.scalar(
+        select(SelectionItem.application_id)
+        .where(*left)
+        .order_by(SelectionItem.application_id)
+        .offset(most - 1)
+        .limit(1)
+    )
+    return left if upto is None else [*left, SelectionItem.application_id <= upto]
+
+
+def _outcomes(session: Session, selection: Selection, part: Items) -> Sequence[str]:
+    outcome = func.coalesce(SelectionItem.outcome, selection.outcome)
+    return session.scalars(select(outcome).where(*part).distinct().order_by(outcome)).all()
+
+
+def _decide(
+    session: Session,
+    actor: Actor,
+    clock: Clock,
+    selection: Selection,
+    outcome: str,
+    items: Items,
+) -> int:
+    batch = DecisionBatch(
+        selection_id=selection.id,
+        account_id=actor.account_id,
+        outcome=outcome,
+        reason=selection.reason or selection.override_reason,
+        fields=selection.fields if outcome == RETURN else {},
+        decided_at=clock.now(),
+    )
+    session.add(batch)
+    session.flush()
+    act = Act(session, actor, clock.now(), selection, batch, items)
+    _lock(act)
+    for revision, route, stage in groups(session, items):
+        if stage.acts == actor.role:
+            decide_stage(act, revision, route, stage)
+    seal_rows(session, actor, act.now, batch, reason=own_reason(act))
+    _note(act)
+    return batch.id
 
 
 def _lock(act: Act) -> None:
     """PostgreSQL: take the rows in order of id, so that two acts never wait for each other."""
     if act.session.get_bind().dialect.name == "postgresql":
-        chosen = select(SelectionItem.application_id).where(
-            SelectionItem.selection_id == act.selection.id
-        )
+        chosen = select(SelectionItem.application_id).where(*act.items)
         act.session.execute(
             select(Application.id)
             .where(Application.id.in_(chosen))
@@ -169,143 +322,43 @@ def _lock(act: Act) -> None:
         ).all()
 
 
-def _decide_stage(act: Act, revision: Revision, route: str, stage: Stage) -> None:
-    if act.batch.outcome == PASS and looked_at(revision, stage.key):
-        waiting = select(Application.id).where(*_guards(act, revision, route, stage))
-        judge(act.session, revision, only=waiting)
-    if act.batch.outcome == PASS and act.override_reason:
-        _override(act, revision, route, stage)
-    guards = _guards(act, revision, route, stage)
-    if act.batch.outcome == PASS:
-        left = questions_left(revision, route, stage)
-        later = and_(Application.verdict == HELD, left.in_(("", ",")))
-        guards.append(or_(Application.verdict == ELIGIBLE, later))
-    act.session.execute(
-        update(Application)
-        .where(*guards)
-        .values(
-            **_move(act.batch.outcome, revision, route, stage),
-            batch_id=act.batch.id,
-            updated_at=act.now,
-            version=Application.version + 1,
-        )
+def _note(act: Act) -> None:
+    """Note with each case of the part that it was decided, or why it was not."""
+    moved = select(Application.id).where(Application.batch_id == act.batch.id)
+    done = (
+        update(SelectionItem)
+        .where(*act.items, SelectionItem.application_id.in_(moved))
+        .values(batch_id=act.batch.id)
+        .returning(SelectionItem.application_id)
         .execution_options(synchronize_session=False)
     )
-    here = and_(Application.revision_id == revision.id, Application.route == route)
-    decide_rows(
-        act.session,
-        act.actor,
-        act.now,
-        act.batch,
-        literal(stage.key),
-        reason=act.reason or act.override_reason,
-        where=and_(here, _came_from(act.batch)),
-    )
-
-
-def _came_from(batch: DecisionBatch) -> Any:
-    """Cases of the batch whose decision row is not written yet."""
-    written = select(Decision.application_id).where(Decision.batch_id == batch.id)
-    return Application.id.not_in(written)
-
-
-def _guards(act: Act, revision: Revision, route: str, stage: Stage) -> list[Any]:
-    return [
-        SelectionItem.selection_id == act.selection.id,
-        SelectionItem.application_id == Application.id,
-        SelectionItem.version == Application.version,
-        Application.state == WAITING,
-        Application.stage_key == stage.key,
-        Application.revision_id == revision.id,
-        Application.route == route,
-        visible(Application, act.actor),
-        not_own(act.actor),
-    ]
-
-
-def _move(outcome: str, revision: Revision, route: str, stage: Stage) -> dict[str, Any]:
-    keys = [row.key for row in stages_of(revision, route)]
-    if outcome == RETURN:
-        back = [key for key in keys if key == stage.returns_to] or keys
-        return {"state": RETURNED, "stage_key": back[0]}
-    if outcome == REJECT:
-        return {"state": REFUSED, "claims": False}
-    place = keys.index(stage.key)
-    if place + 1 == len(keys):
-        return {"state": APPROVED}
-    return {"stage_key": keys[place + 1]}
-
-
-def _override(act: Act, revision: Revision, route: str, stage: Stage) -> None:
-    """Answer this stage's open questions of the held cases, and judge them again."""
-    held = [*_guards(act, revision, route, stage), Application.verdict == HELD]
-    left = questions_left(revision, route, stage)
-    for key in _answerable(revision):
-        values: dict[str, Any] = {
-            "application_id": Application.id,
-            "condition_key": literal(key),
-            "revision_id": literal(revision.id),
-            "batch_id": literal(act.batch.id),
-            "account_id": literal(act.actor.account_id),
-            "reason": literal(act.override_reason),
-            "made_at": literal(act.now, Override.made_at.type),
-        }
-        asked = left.contains(f",{key},", autoescape=True)
-        rows = select(*values.values()).where(*held, asked)
-        act.session.execute(insert(Override).from_select(list(values), rows))
-    passed = select(Override.application_id).where(Override.batch_id == act.batch.id)
-    judge(act.session, revision, only=passed)
-
-
-def _answerable(revision: Revision) -> list[str]:
-    """The findings that a person may pass: all but a place that there is not."""
-    bounds = [row.key for row in revision.bounds if row.over == ASK]
-    return [*(row.key for row in rules_of(revision)), *bounds, NO_TIER]
-
-
-def _told(act: Act) -> Outcome:
-    moved = Application.batch_id == act.batch.id
-    count, fen = act.session.execute(
-        select(func.count(), func.coalesce(func.sum(Application.amount_fen), 0)).where(moved)
-    ).one()
-    skipped = _skipped(act) if count < _chosen(act) else []
-    _note_skipped(act, skipped)
-    kinds = {row.kind for row in skipped}
-    act.batch.decided = count
-    act.batch.skipped = {kind: sum(row.kind == kind for row in skipped) for kind in sorted(kinds)}
-    act.session.flush()
-    return Outcome(act.batch.id, count, int(fen), skipped)
-
-
-def _chosen(act: Act) -> int:
-    items = select(func.count()).where(SelectionItem.selection_id == act.selection.id)
-    return act.session.execute(items).scalar_one()
-
-
-def _note_skipped(act: Act, skipped: list[Skipped]) -> None:
-    """Keep why each case was left, for the page that tells it."""
-    for kind in {row.kind for row in skipped}:
-        ids = [row.application_id for row in skipped if row.kind == kind]
-        act.session.execute(
-            update(SelectionItem)
-            .where(
-                SelectionItem.selection_id == act.selection.id,
-                SelectionItem.application_id.in_(ids),
+    act.batch.decided = len(act.session.execute(done).all())
+    left = _left(act)
+    for kind, ids in left.items():
+        for part in in_parts(ids):
+            act.session.execute(
+                update(SelectionItem)
+                .where(*act.items, SelectionItem.application_id.in_(part))
+                .values(skipped=kind)
+                .execution_options(synchronize_session=False)
             )
-            .values(skipped=kind)
-            .execution_options(synchronize_session=False)
-        )
+    act.batch.skipped = {kind: len(ids) for kind, ids in sorted(left.items())}
+    act.session.flush()
 
 
-def _skipped(act: Act) -> list[Skipped]:
-    kind = standing(act.session, act.actor, act.selection, act.batch.outcome)
+def _left(act: Act) -> dict[str, list[int]]:
+    """The cases of the part that were not decided, by why."""
+    if act.session.scalar(select(SelectionItem.application_id).where(*act.items).limit(1)) is None:
+        return {}
+    kind = standing(act.session, act.actor, act.items, act.batch.outcome)
     rows = act.session.execute(
-        select(Application.id, Application.number, kind)
+        select(Application.id, kind)
         .join(SelectionItem, SelectionItem.application_id == Application.id)
-        .where(
-            SelectionItem.selection_id == act.selection.id,
-            or_(Application.batch_id.is_(None), Application.batch_id != act.batch.id),
-        )
-        .order_by(Application.id)
+        .where(*act.items)
     )
-    return [Skipped(row_id, number, name) for row_id, number, name in rows]
+    found: dict[str, list[int]] = {}
+    for row_id, name in rows.all():
+        # what could be decided and was not, somebody changed in this very moment
+        found.setdefault(CHANGED if name == READY else name, []).append(row_id)
+    return found
+

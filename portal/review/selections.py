@@ -17,10 +17,8 @@ from portal.access.actor import Actor
 from portal.access.permissions import require
 from portal.access.scope import visible
 from portal.clock import Clock
-from portal.review.standing import REASONS, standing
+from portal.review.standing import REASONS, items_of, standing
 
-MOST = 10_000
-"""Cases in one set; a larger one is decided in parts."""
 LASTS = timedelta(hours=2)
 
 
@@ -28,12 +26,6 @@ class NothingChosen(Refusal):
     """The set is empty."""
 
     message = N_("No application was chosen.")
-
-
-class TooManyChosen(Refusal):
-    """The set is larger than one act may decide."""
-
-    message = N_("%(count)s applications were chosen; choose at most %(most)s at a time.")
 
 
 class SelectionGone(Refusal):
@@ -62,7 +54,7 @@ def freeze(
 ) -> Selection:
     """Keep the cases whose ids *cases* selects, within *actor*'s subtree, for *outcome*.
 
-    Raises ``NothingChosen`` or ``TooManyChosen``.
+    Raises ``NothingChosen``.
     """
     require(actor, "application:decide")
     selection = Selection(
@@ -79,11 +71,8 @@ def freeze(
     )
     columns = ["selection_id", "application_id", "version"]
     session.execute(insert(SelectionItem).from_select(columns, chosen))
-    count = _count(session, selection)
-    if count == 0:
+    if size(session, selection) == 0:
         raise NothingChosen()
-    if count > MOST:
-        raise TooManyChosen(count=count, most=MOST)
     return selection
 
 
@@ -150,33 +139,24 @@ def use(session: Session, actor: Actor, clock: Clock, selection: Selection) -> N
     )
     if session.scalar(guarded) is None:
         raise SelectionGone()
+    session.refresh(selection)
+
+
+def size(session: Session, selection: Selection) -> int:
+    """How many cases were chosen."""
+    counted = select(func.count()).where(SelectionItem.selection_id == selection.id)
+    return session.execute(counted).scalar_one()
 
 
 def preflight(session: Session, actor: Actor, selection: Selection) -> list[Group]:
     """The chosen cases grouped by how they stand to the selection's outcome."""
-    kind = standing(session, actor, selection, selection.outcome).label("kind")
+    items = items_of(selection)
+    kind = standing(session, actor, items, selection.outcome).label("kind")
     rows = session.execute(
         select(kind, func.count(), func.coalesce(func.sum(Application.amount_fen), 0))
         .join(SelectionItem, SelectionItem.application_id == Application.id)
-        .where(SelectionItem.selection_id == selection.id)
+        .where(*items)
         .group_by(kind)
     ).all()
     found = {name: (count, int(fen)) for name, count, fen in rows}
     return [Group(name, title, *found[name]) for name, title in REASONS.items() if name in found]
-
-
-def cases_standing(session: Session, actor: Actor, selection: Selection, kind: str) -> Select[Any]:
-    """The ids of the chosen cases that stand as *kind*."""
-    return (
-        select(Application.id)
-        .join(SelectionItem, SelectionItem.application_id == Application.id)
-        .where(
-            SelectionItem.selection_id == selection.id,
-            standing(session, actor, selection, selection.outcome) == kind,
-        )
-    )
-
-
-def _count(session: Session, selection: Selection) -> int:
-    counted = select(func.count()).where(SelectionItem.selection_id == selection.id)
-    return session.execute(counted).scalar_one()

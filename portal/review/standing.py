@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, case, exists, func, literal, or_, select
@@ -13,6 +14,7 @@ from models.decision import PASS, SUBMIT, Decision, Selection, SelectionItem
 from models.programme import ASK, WAIT, Revision, Stage
 from portal.access.actor import Actor
 from portal.access.scope import visible
+from portal.review.noticed import is_cleared, is_notice
 from portal.review.route import stages_of
 
 READY, NEEDS_PERSON, INELIGIBLE = "ready", "needs_person", "ineligible"
@@ -20,6 +22,10 @@ AFTERWARDS = {"public_notice", "acceptance"}
 """The kinds of stages at which it is settled already who has a place."""
 CHANGED, DECIDED, OUTSIDE = "changed", "decided", "outside"
 NOT_YOURS, OWN = "not_yours", "own"
+TAKEN_OUT, UNDONE, MOVED_ON = "taken_out", "undone", "moved_on"
+"""What else became of a chosen case: left out on purpose, or what came of taking it back."""
+ON_NOTICE = "on_notice"
+"""Its public notice has not ended, or was never given."""
 REASONS = {
     READY: N_("Can be decided"),
     NEEDS_PERSON: N_("A person must confirm what the rules cannot, with a reason"),
@@ -29,23 +35,41 @@ REASONS = {
     OUTSIDE: N_("Is not in your union"),
     NOT_YOURS: N_("Waits for another stage"),
     OWN: N_("You entered it yourself; somebody else must decide"),
+    ON_NOTICE: N_("Passes once its public notice has ended without an open objection"),
+    TAKEN_OUT: N_("You took it out of the set"),
+    UNDONE: N_("Taken back"),
+    MOVED_ON: N_("Decided, and not taken back: somebody acted on it since"),
 }
+Items = Sequence[ColumnElement[bool]]
+"""Which chosen cases an act is about: conditions on ``SelectionItem``."""
 
 
-def standing(
-    session: Session, actor: Actor, selection: Selection, outcome: str
-) -> ColumnElement[str]:
+def items_of(selection: Selection) -> list[ColumnElement[bool]]:
+    """The chosen cases of *selection* whose turn has not come."""
+    return [
+        SelectionItem.selection_id == selection.id,
+        SelectionItem.batch_id.is_(None),
+        SelectionItem.skipped.is_(None),
+    ]
+
+
+def standing(session: Session, actor: Actor, items: Items, outcome: str) -> ColumnElement[str]:
     """SQL that says how an application joined to its ``SelectionItem`` stands to *outcome*."""
     steps: list[Any] = [
         (~visible(Application, actor), OUTSIDE),
         (Application.state != WAITING, DECIDED),
         (Application.version != SelectionItem.version, CHANGED),
-        (~_at_own_stage(session, actor, selection), NOT_YOURS),
+        (~_at_own_stage(session, actor, items), NOT_YOURS),
         (~not_own(actor), OWN),
     ]
     if outcome == PASS:
         steps += [
-            (passable(session, selection), READY),
+            *(
+                (_at(*group) & ~is_cleared(group[2]), ON_NOTICE)
+                for group in groups(session, items)
+                if is_notice(group[2])
+            ),
+            (passable(session, items), READY),
             (Application.verdict == HELD, NEEDS_PERSON),
             (Application.verdict != ELIGIBLE, INELIGIBLE),
         ]
@@ -67,11 +91,11 @@ def not_own(actor: Actor) -> ColumnElement[bool]:
     )
 
 
-def passable(session: Session, selection: Selection) -> ColumnElement[bool]:
+def passable(session: Session, items: Items) -> ColumnElement[bool]:
     """Eligible, or held only by questions that a later stage answers."""
     routes = [
         and_(_at(revision, route, stage), questions_left(revision, route, stage).in_(("", ",")))
-        for revision, route, stage in groups(session, selection)
+        for revision, route, stage in groups(session, items)
     ]
     waits_for_later = and_(Application.verdict == HELD, or_(*routes)) if routes else literal(False)
     return or_(Application.verdict == ELIGIBLE, waits_for_later)
@@ -96,12 +120,12 @@ def questions_left(revision: Revision, route: str, stage: Stage) -> ColumnElemen
     return left
 
 
-def groups(session: Session, selection: Selection) -> list[tuple[Revision, str, Stage]]:
-    """The revisions, routes and stages at which chosen cases wait."""
+def groups(session: Session, items: Items) -> list[tuple[Revision, str, Stage]]:
+    """The revisions, routes and stages at which the cases of *items* wait."""
     rows = session.execute(
         select(Application.revision_id, Application.route, Application.stage_key)
         .join(SelectionItem, SelectionItem.application_id == Application.id)
-        .where(SelectionItem.selection_id == selection.id, Application.state == WAITING)
+        .where(*items, Application.state == WAITING)
         .distinct()
         .order_by(Application.revision_id, Application.route, Application.stage_key)
     )
@@ -122,10 +146,10 @@ def _at(revision: Revision, route: str, stage: Stage) -> ColumnElement[bool]:
     )
 
 
-def _at_own_stage(session: Session, actor: Actor, selection: Selection) -> ColumnElement[bool]:
+def _at_own_stage(session: Session, actor: Actor, items: Items) -> ColumnElement[bool]:
     own = [
         _at(revision, route, stage)
-        for revision, route, stage in groups(session, selection)
+        for revision, route, stage in groups(session, items)
         if stage.acts == actor.role
     ]
     return or_(*own) if own else literal(False)
