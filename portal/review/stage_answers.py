@@ -48,8 +48,10 @@ def stage_of(application: Application, actor: Actor) -> Stage | None:
 
 
 def fields_of(application: Application, stage: Stage) -> list[FormField]:
-    """The fields that *stage* fills in."""
-    return [row for row in application.revision.fields if row.stage == stage.key]
+    """The fields that *stage* fills in; what its experts' sheets come to nobody types."""
+    joined = (stage.panel or {}).get("into")
+    fields = application.revision.fields
+    return [row for row in fields if row.stage == stage.key and row.key != joined]
 
 
 def fill_in(
@@ -73,7 +75,7 @@ def fill_in(
         raise NotThisStage()
     reader = FormReader(
         session, application.revision, actor, clock, application.channel, stage=stage.key
-    )
+    ).narrowed(row.key for row in fields_of(application, stage))
     found, problems = reader.answers(cells)
     if problems:
         return problems

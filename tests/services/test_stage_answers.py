@@ -81,11 +81,11 @@ def test_a_stage_fills_in_its_own_fields(walk: Walk) -> None:
     walk.decide("district")
     walk.decide("city-centre")
     version = walk.case.version
-    assert walk.fill("city-centre", score="101") == ["评审分数"]
-    assert (walk.case.fields.get("score"), walk.case.version) == (None, version)
-    assert walk.fill("city-centre", score="88.5", structure="是") == []
+    assert walk.fill("city-centre", structure="也许") == ["团队结构合理"]
+    assert walk.case.version == version
+    assert walk.fill("city-centre", structure="否") == []
     case = walk.case
-    assert (case.fields["score"], case.fields["structure"]) == (88.5, True)
+    assert case.fields["structure"] is False
     assert (case.state, case.stage_key, case.version) == ("waiting", "panel", version + 1)
     last = walk.session.scalars(select(Decision).order_by(Decision.id.desc())).first()
     assert last is not None
@@ -93,32 +93,39 @@ def test_a_stage_fills_in_its_own_fields(walk: Walk) -> None:
     assert list(violations(walk.session)) == []
 
 
+def test_nobody_types_what_the_sheets_of_experts_come_to(walk: Walk) -> None:
+    walk.decide("district")
+    walk.decide("city-centre")
+    assert walk.fill("city-centre", score="99", structure="是") == []
+    assert "score" not in walk.case.fields
+
+
 def test_another_stage_and_another_role_fill_in_nothing(walk: Walk) -> None:
     with pytest.raises(NotThisStage):
-        walk.fill("city-centre", score="88")
+        walk.fill("city-centre", structure="是")
     walk.decide("district")
     walk.decide("city-centre")
     with pytest.raises(NotThisStage):
-        walk.fill("district", score="88")
+        walk.fill("district", structure="是")
 
 
 def test_two_people_never_fill_in_over_each_other(walk: Walk) -> None:
     walk.decide("district")
     walk.decide("city-centre")
     seen = walk.case.version
-    assert walk.fill("city-centre", seen, score="70") == []
+    assert walk.fill("city-centre", seen, structure="否") == []
     with pytest.raises(ChangedMeanwhile):
-        walk.fill("city-centre", seen, score="90")
-    assert walk.case.fields["score"] == 70
+        walk.fill("city-centre", seen, structure="是")
+    assert walk.case.fields["structure"] is False
 
 
 def test_what_a_stage_filled_in_outlives_a_return(walk: Walk) -> None:
     walk.decide("district")
     walk.decide("city-centre")
-    walk.fill("city-centre", score="70")
+    walk.fill("city-centre", structure="否")
     walk.decide("city-centre", RETURN)
     walk.scene.correct(walk.id, {"studio.speciality": "焊接"})
     case = walk.case
     assert (case.state, case.stage_key) == ("waiting", "centre")
-    assert (case.fields["score"], case.studio and case.studio.speciality) == (70, "焊接")
+    assert (case.fields["structure"], case.studio and case.studio.speciality) == (False, "焊接")
     assert list(violations(walk.session)) == []
