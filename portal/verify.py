@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from models.account import Account
 from models.applicant import Applicant
 from models.application import Application
+from models.evidence import PastAward
 from models.types import Sealed
 from portal.access import audit
 from portal.funding import ledger, proof
@@ -27,7 +28,7 @@ def violations(session: Session) -> Iterator[str]:
 
 def sealed_values(session: Session) -> Iterator[str]:
     """Each personal identifier that no longer opens or does not match its blind index."""
-    for entity in (Applicant, Application, Account):
+    for entity in (Applicant, Application, Account, PastAward):
         for name, attribute in vars(entity).items():
             if isinstance(attribute, Sealed):
                 yield from _unopened(session, entity, name, attribute)

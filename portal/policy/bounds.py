@@ -24,6 +24,7 @@ from sqlalchemy import (
 )
 
 from models.application import APPROVED, PAID, RETURNED, WAITING, Application
+from models.evidence import PastAward
 from models.programme import ASK, REFUSE, SPILL, WAIT, Bound, Revision
 from portal.policy.amounts import tier_fen
 from portal.policy.codes import (
@@ -47,6 +48,15 @@ from portal.policy.terms import facts_in, guard_sql
 Sql = ColumnElement[Any]
 PLACED = (APPROVED, PAID)
 JUDGED = (WAITING, RETURNED, APPROVED, PAID)
+_PAST_KEYS: dict[str, Any] = {
+    "person": PastAward.id_number_index,
+    "claim": PastAward.claim_key,
+    "certificate": PastAward.claim_key,
+    "patent": PastAward.number_key,
+    "unit": PastAward.organization_id,
+    "district": PastAward.district_id,
+}
+"""The key facts that a payment from before the system keeps."""
 
 
 def is_collective(bound: Bound) -> bool:
@@ -174,9 +184,25 @@ def _amount_facts(row: Any, revision: Revision) -> Iterator[Fact]:
 
 def _outside(found: Tally, rivals: Sequence[int]) -> tuple[Any, Sql]:
     """What is already taken in other revisions that the bound's span reaches."""
-    bound, number, revision, kept = found.bound, found.number, found.revision, found.kept
-    if not rivals or bound.within == "window" or bound.take not in ("cases", "sum"):
+    bound, kept = found.bound, found.kept
+    if bound.within == "window" or bound.take not in ("cases", "sum"):
         return kept, literal(0)
+    joined: Any = kept
+    taken: Sql = literal(0)
+    for held in (_of_rivals(found, rivals), _of_past(found)):
+        if held is not None:
+            keys = enumerate(found.keys)
+            same = and_(true(), *(key == held.c[f"r_{place}"] for place, key in keys))
+            joined = joined.outerjoin(held, same)
+            taken = taken + func.coalesce(held.c.n, 0)
+    return joined, taken
+
+
+def _of_rivals(found: Tally, rivals: Sequence[int]) -> CTE | None:
+    """What cases of other revisions hold, by the keys of the bound."""
+    bound, number, revision = found.bound, found.number, found.revision
+    if not rivals:
+        return None
     states = PLACED if bound.counts == "awarded" else JUDGED
     own = _keys(bound, revision)
     reached: list[Sql] = [
@@ -193,15 +219,35 @@ def _outside(found: Tally, rivals: Sequence[int]) -> tuple[Any, Sql]:
         awarded = bound.of == AWARD
         value = Application.amount_fen if awarded else dict(_values(bound, revision))["v"]
         weight = func.coalesce(func.sum(value), 0)
-    held = (
+    return (
         select(*(key.label(f"r_{place}") for place, key in enumerate(own)), weight.label("n"))
         .select_from(source(_needs(bound, revision)))
         .where(*reached)
         .group_by(*own)
         .cte(f"rivals_{number}")
     )
-    same = and_(true(), *(key == held.c[f"r_{place}"] for place, key in enumerate(found.keys)))
-    return kept.outerjoin(held, same), func.coalesce(held.c.n, 0)
+
+
+def _of_past(found: Tally) -> CTE | None:
+    """What was paid before the system, by the keys of the bound (Q32).
+
+    A bound that asks what such payments do not keep does not count them.
+    """
+    bound, revision = found.bound, found.revision
+    own = [_PAST_KEYS.get(key) for key in bound.per]
+    if bound.within == "year":
+        own.append(PastAward.year)
+    if any(key is None for key in own) or bound.when or bound.tiers or not revision.programme:
+        return None
+    if bound.take == "sum" and bound.of != AWARD:
+        return None
+    reached = PastAward.family == revision.programme.family
+    if bound.within == "programme":
+        reached = PastAward.programme_id == revision.programme_id
+    weight: Sql = func.count() if bound.take == "cases" else func.sum(PastAward.amount_fen)
+    keys = [key.label(f"r_{place}") for place, key in enumerate(own) if key is not None]
+    held = select(*keys, weight.label("n")).select_from(PastAward).where(reached)
+    return held.group_by(*(key for key in own if key is not None)).cte(f"past_{found.number}")
 
 
 def _spilled(added: CTE, bound: Bound, number: int) -> CTE:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, case, exists, func, or_, select
+from sqlalchemy import ColumnElement, Date, case, cast, exists, func, literal, null, or_, select
 from sqlalchemy.orm import aliased
 
 from models.applicant import Applicant
 from models.application import APPROVED, PAID, WAITING, Application, ListRow
 from models.base import N_
+from models.evidence import PastAward
 from models.programme import DerivedFact, FormField, Programme, Revision, Stage
 from models.project import Project
 from portal.policy.facts import CODE, DATE, MONEY, NUMBER, YES_NO, Fact, fact, form_value
@@ -119,7 +120,33 @@ def _of_earlier(row: DerivedFact, revision: Revision) -> Sql:
         .correlate(Application, Applicant)
         .scalar_subquery()
     )
-    return counted > 0 if row.take == "exists" else counted
+    every = counted + _of_past(row, revision, name)
+    return every > 0 if row.take == "exists" else every
+
+
+def _of_past(row: DerivedFact, revision: Revision, family: str) -> Sql:
+    """The same over payments from before the system; of what they do not keep nothing is known."""
+    shared: list[Any] = [_PAST_SHARED.get(key) for key in row.per]
+    if any(column is None for column in shared):
+        return literal(0)
+    taken: Any = func.count()
+    if row.take == "sum":
+        taken = func.coalesce(func.sum(_PAST_EARLIER[str(row.column)].build(revision)), 0)
+    own = PastAward.programme_id
+    return (
+        select(taken)
+        .where(
+            PastAward.family == family,
+            or_(own.is_(None), own != Application.programme_id),
+            *(
+                column == _case_key(key, revision)
+                for column, key in zip(shared, row.per, strict=True)
+            ),
+            guard_sql(row.when, revision, _PAST_EARLIER),
+        )
+        .correlate(Application, Applicant)
+        .scalar_subquery()
+    )
 
 
 def _at_acceptance() -> Sql:
@@ -167,4 +194,21 @@ _EARLIER = {
     )
 }
 """What the terms of a derived fact of earlier cases may name."""
+_PAST_SHARED = {
+    "person": PastAward.id_number_index,
+    "claim": PastAward.claim_key,
+    "unit": PastAward.organization_id,
+    "district": PastAward.district_id,
+}
+_PAST_EARLIER = _EARLIER | {
+    item.key: item
+    for item in (
+        _earlier("year", N_("Year"), NUMBER, PastAward.year),
+        _earlier("tier", N_("Award tier"), CODE, PastAward.level),
+        _earlier("amount", N_("Amount (yuan)"), MONEY, PastAward.amount_fen),
+        _earlier("submitted_on", N_("Submitted on"), DATE, cast(null(), Date)),
+        _earlier("accepted_on", N_("Accepted on"), DATE, cast(null(), Date)),
+    )
+}
+"""The same of a payment from before the system: the level stands for the tier."""
 SHARED = tuple(_SHARED)

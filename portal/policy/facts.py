@@ -30,7 +30,15 @@ from models.applicant import Applicant
 from models.application import Application, Attachment, ListRow
 from models.base import N_
 from models.catalogue import Catalogue, CatalogueEntry
-from models.evidence import CERTIFICATE, MEMBERSHIP, PATENT, UNCHECKED, RegistryCheck
+from models.evidence import (
+    CERTIFICATE,
+    MEMBERSHIP,
+    PATENT,
+    SAME,
+    UNCHECKED,
+    DuplicatePair,
+    RegistryCheck,
+)
 from models.organization import Organization
 from models.programme import AttachmentRule, DerivedFact, FormField, Revision
 from models.publicity import NoticeEntry
@@ -303,6 +311,15 @@ def _registry(kind: str, label: str) -> Fact:
     return Fact(f"registry.{kind}", label, CODE, lambda _revision: known)
 
 
+def _duplicates(key: str, label: str, settled: ColumnElement[bool]) -> Fact:
+    """How many earlier cases and payments this one looks like."""
+    pairs = select(func.count()).where(
+        DuplicatePair.application_id == Application.id, DuplicatePair.signs != "", settled
+    )
+    count = pairs.correlate(Application).scalar_subquery()
+    return Fact(f"duplicates.{key}", label, NUMBER, lambda _revision: count)
+
+
 _ALL = (
     _column("application.channel", N_("Channel"), CODE, Application.channel),
     _column("application.submitted_on", N_("Submitted on"), DATE, Application.submitted_on),
@@ -317,6 +334,8 @@ _ALL = (
     _registry(CERTIFICATE, N_("Registry: certificate")),
     _registry(PATENT, N_("Registry: patent")),
     _registry(MEMBERSHIP, N_("Registry: union membership")),
+    _duplicates("open", N_("Duplicates to be settled"), DuplicatePair.settled.is_(None)),
+    _duplicates("same", N_("Duplicates settled as the same"), DuplicatePair.settled == SAME),
     _column("unit.nature", N_("Nature of the unit"), CODE, Organization.nature),
     _column("unit.industry", N_("Industry"), CODE, Organization.industry),
     _column("district.code", N_("Code of the district"), CODE, District.code, District),

@@ -44,6 +44,7 @@ GROUPS = {
     "district": N_("District or bureau union"),
     "payee": N_("Payment"),
     "registry": N_("Registry check"),
+    "duplicates": N_("Looks duplicate"),
     "notice": N_("Public notice"),
     "field": N_("The programme's own fields"),
     "list": N_("Derived facts"),

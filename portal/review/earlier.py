@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from models.applicant import Applicant
 from models.application import APPROVED, PAID, RETURNED, WAITING, Application
 from models.base import N_, in_parts
+from models.evidence import PastAward
 from models.programme import Programme
 from portal.policy.subjects import RECORDS, link_of
 from portal.review.claims import claim_field
@@ -19,9 +20,14 @@ from portal.review.reading import FormReader, Problem, Values, problem_at
 
 
 def already_claimed(session: Session, family: str, keys: list[str]) -> dict[str, str]:
-    """Of the claim *keys*, those that a live application holds, with its number."""
+    """Of the claim *keys*, those that a live application holds, with its number, or a payment from
+    before the system, with its programme and year."""
     found: dict[str, str] = {}
     for part in in_parts(keys):
+        past = session.scalars(
+            select(PastAward).where(PastAward.family == family, PastAward.claim_key.in_(part))
+        )
+        found |= {row.claim_key: f"{row.title} {row.year}" for row in past}
         rows = session.execute(
             select(Application.claim_key, Application.number).where(
                 Application.family == family,

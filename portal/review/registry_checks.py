@@ -162,7 +162,7 @@ def record(
     cases = checkable(session, actor, [row.application_id for row in findings], kind)
     if way != BY_SERVICE:
         _refuse_own(session, actor, list(cases))
-    about = {"kind": kind, "way": way, "source": source.strip()[:SOURCE_LENGTH]}
+    about: dict[str, Any] = {"kind": kind, "way": way, "source": source.strip()[:SOURCE_LENGTH]}
     about |= {"checked_on": day, "account_id": actor.account_id, "made_at": clock.now()}
     rows = []
     for found in findings:
@@ -223,7 +223,7 @@ def ask_registry(
     return record(session, actor, clock, kind, BY_SERVICE, registry.name, findings)
 
 
-def waiting_unchecked(actor: Actor, kind: str) -> Select[tuple[int]]:
+def waiting_unchecked(actor: Actor, kind: str) -> Select[Any]:
     """The ids of waiting cases in *actor*'s subtree that no check of *kind* settled, in order."""
     settled = select(RegistryCheck.application_id).where(
         RegistryCheck.kind == kind, RegistryCheck.result != UNCHECKED, is_latest()

@@ -16,12 +16,14 @@ from sqlalchemy.orm import Session
 from models.application import DRAFT, RETURNED, WAITING, WITHDRAWN, Application
 from models.base import N_, Refusal
 from models.decision import SUBMIT, WITHDRAW, DecisionBatch, Override
+from models.evidence import PastAward
 from models.programme import Programme, Revision, Window
 from portal.access.actor import Actor
 from portal.access.permissions import require
 from portal.access.scope import visible
 from portal.access.trail import record_batch
 from portal.clock import Clock
+from portal.evidence.duplicates import find_pairs
 from portal.policy.judge import judge
 from portal.review.route import editable, settle_routes
 
@@ -66,7 +68,9 @@ def submit(session: Session, actor: Actor, clock: Clock, cases: Sequence[int]) -
     for day, window in windows.items():
         _place(session, actor, clock.now(), day or clock.today(), day, window, batch)
     settle_routes(session, revision, _moved(batch))
+    _refuse_paid_before(session, batch)
     _claim(session, batch, base)
+    find_pairs(session, clock.now(), _moved(batch))
     judge(session, revision, only=_moved(batch))
     record_batch(session, actor, clock.now(), batch, null())
 
@@ -96,6 +100,7 @@ def resubmit(session: Session, actor: Actor, clock: Clock, application: Applicat
     )
     settle_routes(session, application.revision, _moved(batch))
     _claim(session, batch, None)
+    find_pairs(session, clock.now(), _moved(batch))
     judge(session, application.revision, only=_moved(batch))
     record_batch(session, actor, now, batch, literal(came_from))
     session.refresh(application)
@@ -211,6 +216,18 @@ def _place(
         updated_at=now,
         version=Application.version + 1,
     )
+
+
+def _refuse_paid_before(session: Session, batch: DecisionBatch) -> None:
+    """What was paid for before the system is claimed for good (Q32)."""
+    held = (
+        select(PastAward)
+        .join(Application, Application.claim_key == PastAward.claim_key)
+        .where(Application.batch_id == batch.id, Application.family == PastAward.family)
+    )
+    found = session.scalars(held.order_by(PastAward.id).limit(1)).first()
+    if found is not None:
+        raise AlreadyClaimed(number=f"{found.title} {found.year}")
 
 
 def _claim(session: Session, batch: DecisionBatch, base: int | None) -> None:
