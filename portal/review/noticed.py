@@ -21,8 +21,14 @@ def is_cleared(stage: Stage) -> ColumnElement[bool]:
     return on_notice(stage, (CLEARED,))
 
 
-def on_notice(stage: Stage, states: tuple[str, ...]) -> ColumnElement[bool]:
-    """Whether a case stands in one of *states* on a notice of its present stay at *stage*."""
+def on_notice(
+    stage: Stage, states: tuple[str, ...], notice: PublicNotice | None = None
+) -> ColumnElement[bool]:
+    """Whether a case stands in one of *states* on a notice of its present stay at *stage*.
+
+    On *notice* itself where one is given.
+    """
+    this = [PublicNotice.id == notice.id] if notice is not None else []
     left = exists().where(
         Decision.application_id == Application.id,
         Decision.from_stage == stage.key,
@@ -36,6 +42,7 @@ def on_notice(stage: Stage, states: tuple[str, ...]) -> ColumnElement[bool]:
             NoticeEntry.application_id == Application.id,
             NoticeEntry.state.in_(states),
             PublicNotice.stage_key == stage.key,
+            *this,
             ~left.correlate(Application, PublicNotice),
         )
         .correlate(Application)

@@ -244,7 +244,7 @@ def _clear(session: Session, notice: PublicNotice) -> None:
     still = select(Application.id).where(
         Application.id.in_([row.application_id for row in notice.entries]),
         Application.state == WAITING,
-        on_notice(stage, (SHOWN,)),
+        on_notice(stage, (SHOWN,), notice),
     )
     here = set(session.scalars(still))
     for row in notice.entries:

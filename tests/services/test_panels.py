@@ -1,4 +1,4 @@
-"""Panels from the form to the list of names: experts, sheets, places, visits (S20 二, B22 二（四）)."""
+"""Panels from the form to the list of names: experts, sheets, places, visits (S20 二)."""
 
 from __future__ import annotations
 
@@ -137,7 +137,8 @@ def test_what_keeps_an_expert_from_a_case(studios: Hall, session: Session) -> No
     hall.on(["district", "centre"], [here, there])
     centre, ids = hall.who("city-centre"), [row.id for row in people]
     done = panel.assign(session, centre, hall.clock, hall.revision, stage, ids, [here, there])
-    assert (done.made, {why for _case, _name, why in done.left}) == (4, {OWN_UNIT, OWN_DISTRICT, DECLARED})  # fmt: skip
+    assert done.made == 4
+    assert {why for _case, _name, why in done.left} == {OWN_UNIT, OWN_DISTRICT, DECLARED}
     sheet = panel.sheets_of(session, stage, [there])[there][0]
     panel.declare(session, centre, hall.clock, same, hall.case(there), "后来才知道")
     session.expire_all()
@@ -230,8 +231,8 @@ def test_a_choice_is_held_against_the_bounds(studios: Hall, session: Session) ->
 
 
 def test_what_sheets_add_up_to() -> None:
-    plain = {"criteria": [{"key": "a", "title": "A", "most": 40}, {"key": "b", "title": "B", "most": 60}],
-             "joined": "mean", "fewest": 1}  # fmt: skip
+    a, b = {"key": "a", "title": "A", "most": 40}, {"key": "b", "title": "B", "most": 60}
+    plain = {"criteria": [a, b], "joined": "mean", "fewest": 1}
     assert total_of(plain, read_points(plain, {"a": "33.35", "b": 50})) == 83_350
     weighted = {"criteria": [{"key": "a", "title": "A", "most": 10, "weight": 30},
                              {"key": "b", "title": "B", "most": 10, "weight": 70}]}  # fmt: skip
@@ -239,7 +240,8 @@ def test_what_sheets_add_up_to() -> None:
     assert total_of(weighted, {"a": "3.33", "b": "0"}) == 9_990
     assert str(joined(plain, [80_000, 90_000, 91_000])) == "87.00"
     assert str(joined(plain, [80_005])) == "80.01"
-    assert str(joined(plain | {"joined": "trimmed", "decimals": 1}, [1_000, 80_000, 90_000, 100_000])) == "85.0"  # fmt: skip
+    trimmed = plain | {"joined": "trimmed", "decimals": 1}
+    assert str(joined(trimmed, [1_000, 80_000, 90_000, 100_000])) == "85.0"
     for wrong in ("-1", "1e1", "NaN", "٣", "1.005", "", None, "99999999999"):
         with pytest.raises(BadPoints):
             read_points(plain, {"a": wrong, "b": "1"})
