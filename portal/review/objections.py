@@ -162,9 +162,7 @@ def dismiss(
     entry, today = objection.entry, clock.today()
     _conclude(session, actor, clock, objection, DISMISSED, reason)
     _note(session, actor, clock, "publicity:dismiss", entry, objection, reason)
-    open_ones = select(Objection.id).where(
-        Objection.entry_id == entry.id, Objection.state == OPEN
-    )
+    open_ones = select(Objection.id).where(Objection.entry_id == entry.id, Objection.state == OPEN)
     if entry.state != HELD or session.scalar(open_ones.limit(1)) is not None:
         return
     entry.state = SHOWN

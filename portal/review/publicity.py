@@ -262,6 +262,4 @@ def _note(
     notice: PublicNotice,
     details: dict[str, Any],
 ) -> None:
-    audit.record(
-        session, actor, clock.now(), action, "public_notice", notice.id, details=details
-    )
+    audit.record(session, actor, clock.now(), action, "public_notice", notice.id, details=details)
