@@ -29,7 +29,7 @@ from portal.access.permissions import may
 from portal.evidence.identifiers import mask_id
 from portal.exchange.case_rows import DAY, KIND, NAME, NUMBER, joined
 from portal.policy.facts import District
-from portal.review.route import StageBook
+from portal.review.route import StageBook, named_stage
 from portal.theme import cells
 from portal.translations.words import gettext as _
 from portal.web.actor import current_actor
@@ -49,7 +49,7 @@ _ROWS = joined(
         Application.version,
         Application.number,
         Application.state,
-        Application.stage_key,
+        named_stage().label("stage_key"),
         Application.revision_id,
         Application.verdict,
         Application.tier_key,

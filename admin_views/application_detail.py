@@ -21,7 +21,7 @@ from portal.access.permissions import may
 from portal.calendar import calendar_of
 from portal.policy import explain as policy
 from portal.review.deadlines import due_of
-from portal.review.route import editable
+from portal.review.route import editable, standing_word
 from portal.review.stage_answers import fields_of, stage_of
 from portal.theme import cells
 from portal.theme.pages import Detail, Event, Fact, Finding, Section
@@ -58,7 +58,7 @@ def _is_out(application: Application) -> bool:
 
 
 def _standing(application: Application) -> Section:
-    word = book().label(application.revision_id, application.state, application.stage_key)
+    word = standing_word(application)
     verdict = VERDICT_MARKS.get(application.verdict, "refuse")
     return Section(
         "",

@@ -74,6 +74,7 @@ FIELDS: dict[str, Callable[..., Any]] = {
     "dated": OneOf,
     "due": MapField,
     "fact": OneOf,
+    "keeps_within": MapField,
     "moments": Several,
     "others": Several,
     "per": Several,
@@ -95,6 +96,7 @@ FIELDS: dict[str, Callable[..., Any]] = {
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "due": {"editor": "due"},
     "fact": {"nothing": ""},
+    "keeps_within": {"editor": "length"},
     "rounding": {"editor": "rounding"},
     "rule": {"editor": "amount"},
     "uplift": {"editor": "uplift"},

@@ -203,7 +203,8 @@ class StageView(PolicyRowView):
     list_title = _l("Stages")
     column_list = ("title", "key", "revision", "clause", "acts", "due")
     form_columns = (
-        "title", "clause", "acts", "kind", "words", "returns_to", "due", "is_editable",
+        "title", "clause", "acts", "kind", "words", "returns_to", "keeps_place",
+        "keeps_within", "due", "is_editable",
         "channels", "when",
     )  # fmt: skip
     fields: ClassVar[dict[str, Any]] = {"acts": SelectField}

@@ -17,7 +17,9 @@ from portal.policy.facts import source
 from portal.policy.judge import in_force
 from portal.policy.packs import programme_called
 from portal.policy.terms import facts_in, term_sql
-from portal.review.decide import decide
+from portal.review.bulk import PART
+from portal.review.decide import Words, begin, decide_part
+from portal.review.decide import told as outcome_of
 from portal.review.selections import freeze
 from portal.translations.words import told
 
@@ -64,9 +66,13 @@ def review_command(
     _refuse_unknown_stage(programme, stage)
     chosen = _chosen(programme, revision, stage, where)
     selection = freeze(session, actor, clock(), outcome, chosen)
-    override = reason if outcome == PASS else ""
-    done = decide(session, actor, clock(), selection, outcome, reason, override)
-    session.commit()
+    words = Words(reason, reason if outcome == PASS else "")
+    begin(session, actor, clock(), selection, outcome, words)
+    batch_id = 0
+    while made := decide_part(session, actor, clock(), selection, PART):
+        batch_id = made
+        session.commit()
+    done = outcome_of(session, selection, batch_id)
     skipped = [{"number": row.number, "reason": told(row.reason, {})} for row in done.skipped]
     return {"batch": done.batch_id, "decided": done.decided, "skipped": skipped}
 

@@ -28,7 +28,7 @@ from portal.policy.facts import District
 from portal.policy.pack_rows import to_yuan
 from portal.policy.subjects import RECORDS
 from portal.review.answers import table_text
-from portal.review.route import StageBook
+from portal.review.route import StageBook, named_stage
 
 Told = Callable[[str, dict[str, Any]], str]
 Cell = Callable[[Any], Any]
@@ -128,7 +128,7 @@ def _statement() -> Select[Any]:
             Application.number,
             Programme.title.label("programme"),
             Application.state,
-            Application.stage_key,
+            named_stage().label("stage_key"),
             Application.revision_id,
             Application.verdict,
             Application.tier_key,

@@ -19,7 +19,7 @@ from portal.access.scope import visible
 from portal.exchange.case_rows import NAME, NUMBER, joined
 from portal.exchange.sheet_writer import SheetColumn, write_sheet
 from portal.policy.facts import District
-from portal.review.route import StageBook
+from portal.review.route import StageBook, named_stage
 
 Told = Callable[[str, dict[str, Any]], str]
 COUNTED = (WAITING, APPROVED, PAID)
@@ -71,7 +71,7 @@ def _cases(
                 NUMBER.label("subject_number"),
                 Application.revision_id,
                 Application.state,
-                Application.stage_key,
+                named_stage().label("stage_key"),
                 Application.tier_key,
                 Application.amount_fen,
             )

@@ -203,6 +203,8 @@ SECTIONS: dict[str, tuple[type[Any], tuple[Cell, ...]]] = {
             Cell("due", "due"),
             Cell("panel", "panel"),
             Cell("lasts", "lasts"),
+            Cell("keeps_place", "keeps_place", True),
+            Cell("keeps_within", "keeps_within"),
             _CHANNELS,
             Cell("editable", "is_editable", False),
         ),

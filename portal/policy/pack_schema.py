@@ -39,6 +39,7 @@ FORMS = {
     "yuan": N_("must be an amount in yuan"),
     "percent": N_("must be a percentage from 0 to 1000"),
     "lasts": N_("must have days or working_days"),
+    "keeps_within": N_("must have days or working_days"),
     "due": N_("must have after and one of days, working_days, months, years, day_of_next_month"),
 }
 """The expected forms that the schema calls by ``title``."""

@@ -31,7 +31,7 @@ from models.programme import (
 from models.sharing import PAYERS, Instalment, Share
 from portal.access.permissions import ROLES
 from portal.policy.check import ENTERED, STAGE
-from portal.policy.stage_words import stage_words
+from portal.policy.stage_words import length_words, stage_words
 from portal.policy.vocabulary import Vocabulary
 from portal.policy.wording import Said, Wording
 
@@ -194,6 +194,12 @@ class RowReader:
             lines.append(self._line(N_("Due"), self.due(row.due)))
         if row.returns_to:
             lines.append(self._line(N_("Returns to"), self.vocabulary.stage(row.returns_to)))
+        if not row.keeps_place or row.keeps_within:
+            words = self.say(N_("lost by a return"))
+            if row.keeps_within:
+                length = length_words(row.keeps_within, self.say)
+                words = self.say(N_("kept if it comes back within %(length)s"), length=length)
+            lines.append(self._line(N_("Place in the order"), words))
         told = stage_words(row, self.say, self.wording.joined)
         lines += [self._line(label, words) for label, words in told]
         marks = [self.say(STAGE_KINDS.get(row.kind, row.kind))]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Date, literal_column
+from sqlalchemy import ColumnElement, Date, Integer, literal_column
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
@@ -33,6 +33,19 @@ class ShanghaiDay(FunctionElement[Any]):
     name = "shanghai_day"
     type = Date()
     inherit_cache = True
+
+
+class DaysBetween(FunctionElement[Any]):
+    """How many days the second day lies after the first; negative when before."""
+
+    name = "days_between"
+    type = Integer()
+    inherit_cache = True
+
+
+def days_between(first: ColumnElement[Any], last: ColumnElement[Any]) -> ColumnElement[Any]:
+    """The number of days from *first* to *last*."""
+    return DaysBetween(first, last)
 
 
 def shifted(day: ColumnElement[Any], rule: dict[str, int]) -> ColumnElement[Any]:
@@ -65,6 +78,18 @@ def _shifted_sqlite(element: Shifted, compiler: Any, **options: Any) -> str:
 def _shifted_postgresql(element: Shifted, compiler: Any, **options: Any) -> str:
     day, months, days = (compiler.process(part, **options) for part in element.clauses)
     return f"CAST(({day}) + make_interval(months => {months}, days => {days}) AS DATE)"
+
+
+@compiles(DaysBetween, "sqlite")
+def _between_sqlite(element: DaysBetween, compiler: Any, **options: Any) -> str:
+    first, last = (compiler.process(part, **options) for part in element.clauses)
+    return f"CAST(julianday({last}) - julianday({first}) AS INTEGER)"
+
+
+@compiles(DaysBetween, "postgresql")
+def _between_postgresql(element: DaysBetween, compiler: Any, **options: Any) -> str:
+    first, last = (compiler.process(part, **options) for part in element.clauses)
+    return f"(CAST({last} AS DATE) - CAST({first} AS DATE))"
 
 
 @compiles(DayOfText, "sqlite")

@@ -16,7 +16,7 @@ from models.application import RETURNED, Application
 from models.base import N_, Refusal
 from models.decision import RETURN, Decision, DecisionBatch, FieldChange
 from models.programme import FormField, Revision
-from portal.evidence.identifiers import mask_card, mask_id, mask_phone
+from portal.review.form_values import mask_of
 
 ATTACHMENT = "attachment."
 """How a file that a rule asks for is named among the fields."""
@@ -26,7 +26,6 @@ _TOGETHER = (
     frozenset({"applicant.id_number", "applicant.sex"}),
 )
 """Fields of which one says what the others may be: they are corrected together."""
-_MASKS = {"id_number": mask_id, "phone": mask_phone, "card": mask_card}
 
 
 class NotNamed(Refusal):
@@ -101,8 +100,8 @@ def differences(
 
 def shown(row: FormField, text: str) -> str:
     """*text* as people see it: an identifier masked, a choice by its word."""
-    mask = _MASKS.get(row.kind)
-    return mask(text) if mask and text else row.choices.get(text, text)
+    masked = mask_of(row.kind, text) if text else text
+    return row.choices.get(masked, masked)
 
 
 def keep_changes(
@@ -130,9 +129,7 @@ def changed_since_return(session: Session, application: Application) -> dict[str
         return {}
     rows = session.execute(
         select(FieldChange.field, FieldChange.was, FieldChange.becomes)
-        .where(
-            FieldChange.application_id == application.id, FieldChange.batch_id > last.batch_id
-        )
+        .where(FieldChange.application_id == application.id, FieldChange.batch_id > last.batch_id)
         .order_by(FieldChange.id)
     )
     first: dict[str, str] = {}

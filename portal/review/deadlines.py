@@ -1,7 +1,8 @@
 """When a case is due at the stage where it waits, and which cases are due soon.
 
 A due rule counts from a date fact of the case, from the day it came to the stage
-(``stage.entered``), or from the day it passed an earlier one (``stage.<key>``).
+(``stage.entered``), or from the day it passed an earlier one (``stage.<key>``). The clock stops
+while a case is returned to its applicant: what it counts from moves by the days that took.
 """
 
 from __future__ import annotations
@@ -10,16 +11,16 @@ from collections.abc import Iterable
 from datetime import date, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, false, func, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, and_, case, false, func, literal, or_, select
+from sqlalchemy.orm import Session, aliased
 
-from models.application import WAITING, Application
-from models.decision import PASS, Decision
+from models.application import RETURNED, WAITING, Application
+from models.decision import PASS, UNDO, Decision
 from models.programme import Revision, Stage
 from portal.calendar import Calendar, Due
 from portal.policy.check import ENTERED, STAGE
 from portal.policy.facts import fact, source
-from portal.policy.sql_days import shanghai_day
+from portal.policy.sql_days import days_between, shanghai_day
 
 _LONGEST = 5_000
 """Days between anchor and due date that ``due_by`` looks back."""
@@ -53,10 +54,12 @@ def due_by(calendar: Calendar, revisions: Iterable[Revision], limit: date) -> Co
 
 def _anchor(session: Session, application: Application, stage: Stage) -> date | None:
     anchor, needs = _anchor_sql(stage, application.revision)
-    found: date | None = session.scalar(
-        select(anchor).select_from(source(needs)).where(Application.id == application.id)
-    )
-    return found
+    row = session.execute(
+        select(anchor, _stopped(anchor))
+        .select_from(source(needs))
+        .where(Application.id == application.id)
+    ).one_or_none()
+    return row[0] + timedelta(days=row[1]) if row and row[0] else None
 
 
 def _anchored_in_time(
@@ -67,9 +70,11 @@ def _anchored_in_time(
     if latest is None:
         return false()
     anchor, needs = _anchor_sql(stage, revision)
+    # the days for which the clock stood only make it later: first what is cheap to know
+    early = and_(anchor <= latest, days_between(anchor, literal(latest)) >= _stopped(anchor))
     if not needs:
-        return anchor <= latest
-    early = select(Application.id).select_from(source(needs)).where(anchor <= latest)
+        return early
+    early = select(Application.id).select_from(source(needs)).where(early)
     return Application.id.in_(early.where(Application.revision_id == revision.id))
 
 
@@ -87,8 +92,12 @@ _NOTHING: frozenset[Any] = frozenset()
 
 def _passed(key: str, name: str) -> ColumnElement[Any]:
     """The Shanghai day on which a case came to its stage, or passed an earlier one."""
-    here = (
-        (Decision.to_stage == key, Decision.from_stage.is_distinct_from(key))
+    here: tuple[ColumnElement[bool], ...] = (
+        (
+            Decision.to_stage == key,
+            Decision.from_stage.is_distinct_from(key),
+            Decision.outcome != UNDO,
+        )
         if name == ENTERED
         else (Decision.from_stage == key, Decision.outcome == PASS)
     )
@@ -99,6 +108,30 @@ def _passed(key: str, name: str) -> ColumnElement[Any]:
         .scalar_subquery()
     )
     return shanghai_day(moment)
+
+
+def _stopped(anchor: ColumnElement[Any]) -> ColumnElement[Any]:
+    """For how many days since *anchor* the case was with its applicant, over all its returns."""
+    back, after = aliased(Decision), aliased(Decision)
+    next_id = (
+        select(func.min(after.id))
+        .where(after.application_id == back.application_id, after.id > back.id)
+        .correlate(back)
+        .scalar_subquery()
+    )
+    ended = aliased(Decision)
+    began = case(
+        (shanghai_day(back.decided_at) > anchor, shanghai_day(back.decided_at)), else_=anchor
+    )
+    days = days_between(began, shanghai_day(ended.decided_at))
+    return (
+        select(func.coalesce(func.sum(case((days > 0, days), else_=0)), 0))
+        .select_from(back)
+        .join(ended, ended.id == next_id)
+        .where(back.application_id == Application.id, back.to_state == RETURNED)
+        .correlate_except(back, ended)
+        .scalar_subquery()
+    )
 
 
 def _latest_anchor(calendar: Calendar, rule: dict[str, Any], limit: date) -> date | None:

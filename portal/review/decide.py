@@ -75,7 +75,9 @@ class NotEarlier(Refusal):
 class TooManyExceptions(Refusal):
     """So many exceptions are an act of their own."""
 
-    message = N_("At most %(most)s cases can be exceptions; choose the others as a set of their own.")
+    message = N_(
+        "At most %(most)s cases can be exceptions; choose the others as a set of their own."
+    )
 
 
 @dataclass(frozen=True)
@@ -246,9 +248,7 @@ def _before(route: str, stage_key: str) -> list[str]:
     return keys[: keys.index(stage_key)] if stage_key in keys else []
 
 
-def _except(
-    session: Session, selection: Selection, exceptions: Mapping[int, Exceptional]
-) -> None:
+def _except(session: Session, selection: Selection, exceptions: Mapping[int, Exceptional]) -> None:
     """Write the exceptions beside their cases."""
     for application_id, item in exceptions.items():
         own: dict[str, Any] = {"outcome": item.outcome, "reason": item.reason.strip() or None}
@@ -361,4 +361,3 @@ def _left(act: Act) -> dict[str, list[int]]:
         # what could be decided and was not, somebody changed in this very moment
         found.setdefault(CHANGED if name == READY else name, []).append(row_id)
     return found
-

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import delete, insert, update
 from sqlalchemy.orm import Session
 
-from models.application import DRAFT, Application, ListRow, SurveyAnswer
+from models.application import DRAFT, RETURNED, Application, ListRow, SurveyAnswer
 from models.base import N_, Refusal, in_parts
 from models.programme import Programme, Revision
 from models.types import new_row_key
@@ -17,6 +17,8 @@ from portal.access import audit
 from portal.access.actor import Actor
 from portal.access.permissions import NotAllowed, require
 from portal.clock import Clock
+from portal.review.corrections import asked_of, differences, keep_changes, refuse_unnamed
+from portal.review.form_values import stored_cells
 from portal.review.reading import Values
 from portal.review.recording import find_people, make_records, rewrite_records
 from portal.review.registry_checks import compare_again
@@ -73,10 +75,13 @@ def edit(
 ) -> None:
     """Write an edited form over *application* and send it back for review (S15 手册).
 
-    Raises ``NotEditable`` and ``ChangedMeanwhile``.
+    A returned case changes only where its return said so. Raises ``NotEditable``,
+    ``ChangedMeanwhile`` and ``NotNamed``.
     """
     require(actor, "application:write")
     _take(session, application, seen_version)
+    returned = asked_of(session, application) if application.state == RETURNED else None
+    said = stored_cells(application, {})
     now = clock.now()
     person = find_people(session, [values], now)[0]
     unit = values.unit
@@ -98,7 +103,9 @@ def edit(
     )
     _lists(session, [values], [application.id])
     session.flush()
-    session.refresh(application)
+    session.expire_all()
+    changes = differences(application.revision, said, stored_cells(application, {}))
+    refuse_unnamed(returned, changes, application.revision)
     compare_again(session, actor, clock, application)
     audit.record(
         session,
@@ -108,12 +115,13 @@ def edit(
         "application",
         application.id,
         organization_id=unit.id,
-        details={"state": before},
+        details={"state": before, "fields": sorted(changes)},
     )
     if before == DRAFT:
         submit(session, actor, clock, [application.id])
     else:
-        resubmit(session, actor, clock, application)
+        resubmit(session, actor, clock, application, returned)
+        keep_changes(session, application, changes)
     session.refresh(application)
 
 

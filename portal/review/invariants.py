@@ -18,7 +18,15 @@ from models.application import (
     Application,
 )
 from models.audit import AuditEntry
-from models.decision import OUTCOMES, PASS, REJECT, RETURN, SUBMIT, Decision
+from models.decision import (
+    OUTCOMES,
+    PASS,
+    REJECT,
+    RETURN,
+    SUBMIT,
+    Decision,
+    SelectionItem,
+)
 from models.programme import Revision
 from portal.access.trail import ACTIONS
 from portal.review.route import stages_of
@@ -35,6 +43,8 @@ def violations(session: Session) -> Iterator[str]:
     yield from _own(session)
     yield from _unaudited(session)
     yield from _claims(session)
+    yield from _returned(session)
+    yield from _sets(session)
 
 
 def _last() -> Any:
@@ -195,3 +205,36 @@ def _claims(session: Session) -> Iterator[str]:
     )
     for number in rows:
         yield f"review: the claim of application {number} does not fit its state"
+
+
+def _returned(session: Session) -> Iterator[str]:
+    """What returned a case is the stage that its last return says."""
+    newest = (
+        select(func.max(Decision.id))
+        .where(Decision.application_id == Application.id, Decision.outcome == RETURN)
+        .correlate(Application)
+        .scalar_subquery()
+    )
+    by = select(Decision.from_stage).where(Decision.id == newest).scalar_subquery()
+    rows = session.scalars(
+        select(Application.number).where(
+            Application.state == RETURNED, Application.returned_from.is_distinct_from(by)
+        )
+    )
+    for number in rows:
+        yield f"review: application {number} says otherwise than its decisions who returned it"
+
+
+def _sets(session: Session) -> Iterator[str]:
+    """A chosen case counts as decided by a batch only where that batch decided it."""
+    made = exists().where(
+        Decision.batch_id == SelectionItem.batch_id,
+        Decision.application_id == SelectionItem.application_id,
+    )
+    rows = session.execute(
+        select(SelectionItem.selection_id, SelectionItem.application_id).where(
+            SelectionItem.batch_id.is_not(None), ~made
+        )
+    )
+    for selection, application in rows:
+        yield f"review: set {selection} counts case {application} as decided, nothing decided it"

@@ -77,14 +77,31 @@ def label_of(revision: Revision, state: str, stage_key: str | None) -> str:
     return revision.closing_words.get(state) or STATES[state]
 
 
+def named_stage() -> ColumnElement[str | None]:
+    """SQL for the stage whose words name a case: of a returned one, the stage that returned it."""
+    returned = and_(Application.state == RETURNED, Application.returned_from.is_not(None))
+    return case((returned, Application.returned_from), else_=Application.stage_key)
+
+
+def standing_word(application: Application) -> str:
+    """The programme's own word for where *application* stands (S15 手册·报名管理)."""
+    key = application.stage_key
+    if application.state == RETURNED:
+        key = application.returned_from or key
+    return label_of(application.revision, application.state, key)
+
+
 def editable(application: Application) -> bool:
-    """Whether the case may be edited: a draft, returned, or still undecided (S15 手册)."""
+    """Whether the case may be edited: a draft, returned, or waiting where its stage allows it.
+
+    The stages of S15 that are called unreviewed do (手册·报名管理).
+    """
     if application.state in (DRAFT, RETURNED):
         return True
     if application.state != WAITING:
         return False
     route = stages_of(application.revision, application.route)
-    return bool(route) and route[0].is_editable and application.stage_key == route[0].key
+    return any(stage.is_editable and stage.key == application.stage_key for stage in route)
 
 
 class StageBook:

@@ -18,13 +18,16 @@ from models.base import N_, Refusal
 from models.decision import SUBMIT, WITHDRAW, DecisionBatch, Override
 from models.evidence import PastAward
 from models.programme import Programme, Revision, Window
+from portal.access import audit
 from portal.access.actor import Actor
 from portal.access.permissions import require
 from portal.access.scope import visible
 from portal.access.trail import record_batch
-from portal.clock import Clock
+from portal.calendar import calendar_of
+from portal.clock import SHANGHAI, Clock
 from portal.evidence.duplicates import find_pairs
 from portal.policy.judge import judge
+from portal.review.corrections import Asked
 from portal.review.route import editable, settle_routes
 
 
@@ -75,35 +78,70 @@ def submit(session: Session, actor: Actor, clock: Clock, cases: Sequence[int]) -
     record_batch(session, actor, clock.now(), batch, null())
 
 
-def resubmit(session: Session, actor: Actor, clock: Clock, application: Application) -> None:
-    """Send an edited case back for review at the stage it waits for or was returned to.
+def resubmit(
+    session: Session,
+    actor: Actor,
+    clock: Clock,
+    application: Application,
+    asked: Asked | None = None,
+) -> None:
+    """Send an edited case back for review: a returned one to the stage that its return named, one
+    that was waiting from the start. What a person confirmed is asked again (S15 手册).
 
-    Its place in the sequence stays, passed conditions are asked again (S15 手册).
+    Its place in the sequence stays, unless the stage that *asked* for the correction says
+    otherwise; then it is the last.
     """
     require(actor, "application:write")
     now = clock.now()
+    loses = asked is not None and loses_place(session, clock, application, asked)
     batch = _batch(session, actor, now, SUBMIT, 1)
     session.execute(
         update(Override)
         .where(Override.application_id == application.id, Override.voided_at.is_(None))
         .values(voided_at=now)
     )
-    came_from = application.stage_key
+    came_from, had = application.stage_key, application.sequence
     _update(
         session,
         Application.id == application.id,
         state=WAITING,
+        stage_key=None if application.state == WAITING else came_from,
+        returned_from=None,
         submitted_by_id=actor.account_id,
         batch_id=batch.id,
         updated_at=now,
         version=Application.version + 1,
     )
     settle_routes(session, application.revision, _moved(batch))
-    _claim(session, batch, None)
+    base = _reserve(session, application.programme_id, 1) - 1 if loses else None
+    _claim(session, batch, base)
     find_pairs(session, clock.now(), _moved(batch))
     judge(session, application.revision, only=_moved(batch))
     record_batch(session, actor, now, batch, literal(came_from))
     session.refresh(application)
+    if loses:
+        audit.record(
+            session,
+            actor,
+            now,
+            "application:place",
+            "application",
+            application.id,
+            organization_id=application.organization_id,
+            details={"was": had, "becomes": application.sequence},
+        )
+
+
+def loses_place(session: Session, clock: Clock, application: Application, asked: Asked) -> bool:
+    """Whether a correction that comes back today gives up its place in the order."""
+    stage = next((row for row in application.revision.stages if row.key == asked.stage_key), None)
+    if stage is None or (stage.keeps_place and not stage.keeps_within):
+        return False
+    if not stage.keeps_place:
+        return True
+    began = asked.decision.decided_at.astimezone(SHANGHAI).date()
+    last = calendar_of(session).due(began, stage.keeps_within or {}).day
+    return clock.today() > last
 
 
 def withdraw(

@@ -223,6 +223,21 @@
       return place;
     }
 
+    // ---- a number of days
+    function length(value, set) {
+      const periods = words.periods.filter(([key]) => key === "days" || key === "working_days");
+      let [unit, count] = Object.entries(value ?? {})[0] ?? ["", ""];
+      if (value !== null && (!isMap(value) || !periods.some(([key]) => key === unit) || Object.keys(value).length > 1)) return null;
+      const place = inline();
+      const send = () => set(unit ? { [unit]: count } : null);
+      function draw() {
+        const chooser = select(periods, unit, (v) => { unit = v; send(); draw(); }, says.unit, says.no_deadline);
+        place.replaceChildren(...(unit ? [number(count, (v) => { count = v; send(); }, says.count, { min: 1, step: 1 })] : []), chooser);
+      }
+      draw();
+      return place;
+    }
+
     // ---- an amount that is worked out, its uplift and its rounding
     const AMOUNTS = {
       amount_table: { fits: (v) => parts.has(v, "table", "by", "cell"), fresh: { table: "", by: "", cell: "" } },
@@ -320,6 +335,6 @@
       }, [[says.add, () => ({ key: "", label: "", kind: "text" })]]);
     }
 
-    return { terms, "optional-terms": optionalTerms, group, pairs, words: fixedWords, due, amount, uplift, rounding, of, columns };
+    return { terms, "optional-terms": optionalTerms, group, pairs, words: fixedWords, due, length, amount, uplift, rounding, of, columns };
   }
 })();
