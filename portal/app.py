@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
-from functools import cache
+from functools import cache, partial
 
 from babel import Locale
 from flask import Flask, request
@@ -51,7 +52,12 @@ def _flask_settings(config: Config) -> dict[str, object]:
     return {
         "SECRET_KEY": config.secret_key,
         "SQLALCHEMY_DATABASE_URI": config.database_url,
-        "SQLALCHEMY_ENGINE_OPTIONS": {"hide_parameters": True, "pool_pre_ping": True},
+        "SQLALCHEMY_ENGINE_OPTIONS": {
+            "hide_parameters": True,
+            "pool_pre_ping": True,
+            # SQLite finds a key of JSON by its letters: escaped ones would never be found
+            "json_serializer": partial(json.dumps, ensure_ascii=False),
+        },
         "TESTING": config.testing,
         "MAX_CONTENT_LENGTH": 20 * 1024 * 1024,
         "MAX_FORM_PARTS": 2000,

@@ -3,7 +3,6 @@ draft."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -14,66 +13,27 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from models.application import APPROVED, Application
-from models.decision import PASS, RETURN
+from models.decision import RETURN
 from models.patent import Patent
 from models.programme import Programme
 from models.types import Fen
 from portal.access.accounts import system_actor
-from portal.access.actor import Actor
-from portal.calendar import calendar_of, load_days
+from portal.calendar import calendar_of
 from portal.funding.budget import set_budget
 from portal.funding.payout import NothingToPay, make_batch
-from portal.policy.judge import in_force, judge
+from portal.policy.judge import in_force
 from portal.policy.packs import NotPublishable, publish
 from portal.review.deadlines import due_of
-from portal.review.decide import decide
-from portal.review.route import label_of, stages_of
-from portal.review.selections import freeze
+from portal.review.route import stages_of
 from portal.review.stage_answers import fill_in
-from seed.calendars import published as days
 from seed.demo import load_programmes
-from tests.support.books import PROGRAMMES, Case, Scene, read_book
+from tests.support.books import PROGRAMMES, Case
 from tests.support.cases import CLOCK
+from tests.support.walk import Walk
 
-BOOKS = Path(__file__).parents[1] / "policy_cases"
 BUREAU = {"district": "B", "kind": "bureau"}
 NATIONAL = {"certificate.issuer": "national"}
 CONTEST = {"field.contest": "焊接赛项"}
-
-
-class Walk:
-    """One case of a book on its way."""
-
-    def __init__(self, session: Session, home: Path, programme: str, **case: Any) -> None:
-        self.session = session
-        self.book = read_book(BOOKS / f"{programme}.yaml")
-        load_days(session, system_actor(session), self.book.after, list(days()))
-        self.scene = Scene(session, self.book, home)
-        usual: Case = {"says": "a case", "facts": {}}
-        self.id = self.scene.play(usual | case)
-        judge(session, self.scene.revision)
-
-    def who(self, role: str) -> Actor:
-        """Somebody of the city with *role*."""
-        return replace(system_actor(self.session), role=role)
-
-    @property
-    def case(self) -> Application:
-        """The case as it stands."""
-        self.session.expire_all()
-        return self.session.get_one(Application, self.id)
-
-    def decide(self, role: str, outcome: str = PASS) -> int:
-        """Decide it as *role*; gives how many were decided."""
-        chosen = select(Application.id).where(Application.id == self.id)
-        selection = freeze(self.session, self.who(role), self.book.after, outcome, chosen)
-        reason = "" if outcome == PASS else "请补正"
-        done = decide(self.session, self.who(role), self.book.after, selection, outcome, reason)
-        return done.decided
-
-    def label(self) -> str:
-        """Where it stands, in the programme's own words."""
-        return label_of(self.scene.revision, self.case.state, self.case.stage_key)
 
 
 @pytest.mark.parametrize(
