@@ -146,5 +146,3 @@ def _counts(session: Session, selection: Selection) -> tuple[int, int]:
         )
     ).one()
     return total, done
-
-

@@ -118,7 +118,9 @@ def test_exceptions_have_their_own_outcome_and_reason(desk: Desk) -> None:
     assert [(row.application_id, row.kind) for row in done.skipped] == [(fourth, "taken_out")]
     reasons = dict(
         desk.session.execute(
-            select(Decision.application_id, Decision.reason).where(Decision.from_stage == "district")
+            select(Decision.application_id, Decision.reason).where(
+                Decision.from_stage == "district"
+            )
         ).all()
     )
     assert reasons == {

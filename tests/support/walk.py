@@ -17,7 +17,7 @@ from portal.calendar import load_days
 from portal.config import ROOT
 from portal.policy.judge import judge
 from portal.review.decide import decide
-from portal.review.route import label_of
+from portal.review.route import standing_word
 from portal.review.selections import freeze
 from portal.review.stage_answers import fill_in
 from seed.calendars import published as days
@@ -58,7 +58,7 @@ class Walk:
 
     def label(self) -> str:
         """Where it stands, in the programme's own words."""
-        return label_of(self.scene.revision, self.case.state, self.case.stage_key)
+        return standing_word(self.case)
 
     def pass_by(self, *roles: str) -> None:
         """Pass the next stages, decided by *roles* one after the other."""
