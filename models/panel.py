@@ -1,4 +1,4 @@
-"""Expert panels (专家评审): who scores, what keeps them from a case, and their score sheets."""
+"""Expert panels: who scores, what keeps them from a case, and their score sheets."""
 
 from __future__ import annotations
 

@@ -187,7 +187,30 @@ def seen(session: Session, actor: Actor, attachment_id: int) -> Attachment:
 
 def open_attachment(session: Session, actor: Actor, clock: Clock, attachment_id: int) -> bytes:
     """The bytes of a file, the look at it audited; raises what ``seen`` does, or ``FileLost``."""
-    attachment = seen(session, actor, attachment_id)
+    return _read(session, actor, clock, seen(session, actor, attachment_id))
+
+
+def open_to_score(
+    session: Session, actor: Actor, clock: Clock, attachment_id: int
+) -> tuple[Attachment, bytes]:
+    """A file of a case that *actor*, an expert, was given to score, and its bytes; audited.
+
+    Raises ``NotAllowed``, ``NoSuchFile`` or ``FileLost``.
+    """
+    require(actor, "score:write")
+    found = session.scalar(
+        select(Attachment).where(
+            Attachment.id == attachment_id,
+            Attachment.removed_at.is_(None),
+            visible(Attachment, actor),
+        )
+    )
+    if found is None:
+        raise NoSuchFile()
+    return found, _read(session, actor, clock, found)
+
+
+def _read(session: Session, actor: Actor, clock: Clock, attachment: Attachment) -> bytes:
     data = vault.get(attachment.row_key)
     if hashlib.sha256(data).hexdigest() != attachment.digest:
         raise FileLost()
