@@ -73,7 +73,7 @@ class RegistryCheck(Model):
         String(20), info={"label": N_("Registry result"), "choices": RESULTS}
     )
     source: Mapped[str] = mapped_column(String(120), info={"label": N_("Authority")})
-    way: Mapped[str] = mapped_column(String(20), info={"label": N_("How"), "choices": WAYS})
+    way: Mapped[str] = mapped_column(String(20), info={"label": N_("Checked how"), "choices": WAYS})
     asked: Mapped[str] = mapped_column(String(80), default="")
     answer: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     compared: Mapped[list[dict[str, str]]] = mapped_column(ORDERED_JSON, default=list)

@@ -24,6 +24,7 @@ from models.base import N_, in_parts
 from models.certificate import SkillCertificate
 from models.evidence import PastAward
 from models.patent import Patent
+from portal.policy.codes import materialized
 
 LIVE = (WAITING, RETURNED, APPROVED, PAID)
 """The states in which a case can be claimed twice with another."""
@@ -85,9 +86,12 @@ def mark_of(one: Face, other: Face) -> str:
 
 def candidates(session: Session, only: Ids) -> Iterator[Candidate]:
     """Pairs of cases, the later first, of which one is in *only*, that may show a sign."""
+    asked = None if only is None else set(session.scalars(only))
     for statement in (*_by_key(only), *_near(only)):
-        for one, other in session.execute(statement):
-            yield max(one, other), min(one, other)
+        for one, *others in session.execute(statement):
+            for other in others:
+                if other is not None and (asked is None or one in asked or other in asked):
+                    yield max(one, other), min(one, other)
 
 
 def past_candidates(session: Session, only: Ids, past: Ids = None) -> Iterator[Candidate]:
@@ -260,12 +264,7 @@ def _by_key(only: Ids) -> Iterator[Select[Any]]:
             for place in range(1, NEAREST + 1)
         ]
         rows = cases.add_columns(*before).subquery("of_a_key")
-        for place in range(1, NEAREST + 1):
-            other = rows.c[f"before_{place}"]
-            found = select(rows.c.id, other).where(other.is_not(None))
-            if only is not None:
-                found = found.where(or_(rows.c.id.in_(only), other.in_(only)))
-            yield found
+        yield select(rows).where(rows.c.before_1.is_not(None))
 
 
 def _joined(statement: Select[Any], tables: Sequence[Any]) -> Select[Any]:
@@ -281,34 +280,59 @@ def _joined(statement: Select[Any], tables: Sequence[Any]) -> Select[Any]:
 
 def _near(only: Ids) -> Iterator[Select[Any]]:
     """One person's numbers, or one name's birth dates, that are one digit off."""
-    person, other = aliased(Applicant), aliased(Applicant)
-    mine, theirs = aliased(Application), aliased(Application)
-    people: Select[Any] = (
-        select(mine.id, theirs.id)
-        .join(person, person.id == mine.applicant_id)
-        .join(theirs, mine.id != theirs.id)
-        .join(other, other.id == theirs.applicant_id)
-        .where(mine.state.in_(LIVE), theirs.state.in_(LIVE))
-    )
+    one, two = aliased(Applicant), aliased(Applicant)
+    born = and_(two.name == one.name, two.birth_date == one.birth_date)
+    for same in (
+        two.id_number_index == one.id_number_index,
+        and_(born, two.id_number_index != one.id_number_index),
+    ):
+        cases = _cases_of(_people(one, two, same, only), only)
+        yield _numbered(cases, SkillCertificate, "certificate_id")
+        yield _numbered(cases, Patent, "patent_id")
+    near = and_(two.name == one.name, _one_day_digit_off(two.birth_date, one.birth_date))
+    found = _cases_of(_people(one, two, near, only), only)
+    yield select(found.c.mine, found.c.theirs)
+
+
+def _people(one: Any, two: Any, same: Sql, only: Ids) -> Any:
+    """Pairs of people, worked out first: a planner without statistics would pair all cases."""
+    people = select(one.id.label("one"), two.id.label("two")).where(same)
     if only is not None:
-        people = people.where(mine.id.in_(only))
-    born = and_(other.name == person.name, other.birth_date == person.birth_date)
-    numbers: tuple[tuple[Any, str], ...] = (
-        (SkillCertificate, "certificate_id"),
-        (Patent, "patent_id"),
-    )
-    for record, link in numbers:
-        one, two = aliased(record), aliased(record)
-        numbered = people.join(one, one.id == getattr(mine, link)).join(
-            two, two.id == getattr(theirs, link)
+        asked = select(Application.applicant_id).where(Application.id.in_(only))
+        people = people.where(one.id.in_(asked))
+    return materialized(people, "people")
+
+
+def _cases_of(people: Any, only: Ids) -> Any:
+    """The live cases of those pairs."""
+    mine, theirs = aliased(Application), aliased(Application)
+    cases = (
+        select(
+            mine.id.label("mine"),
+            theirs.id.label("theirs"),
+            *(getattr(mine, link).label(f"my_{link}") for link in _LINKS),
+            *(getattr(theirs, link).label(f"their_{link}") for link in _LINKS),
         )
-        halves = _half_alike(one.number_key, two.number_key)
-        same = other.id_number_index == person.id_number_index
-        yield numbered.where(same, halves)
-        yield numbered.where(born, other.id_number_index != person.id_number_index, halves)
-    yield people.where(
-        other.name == person.name, _one_day_digit_off(other.birth_date, person.birth_date)
+        .select_from(people)
+        .join(mine, mine.applicant_id == people.c.one)
+        .join(theirs, theirs.applicant_id == people.c.two)
+        .where(mine.state.in_(LIVE), theirs.state.in_(LIVE), mine.id != theirs.id)
     )
+    return materialized(cases if only is None else cases.where(mine.id.in_(only)), "cases")
+
+
+def _numbered(cases: Any, record: Any, link: str) -> Select[Any]:
+    """Of those cases the ones whose numbers are half alike."""
+    one, two = aliased(record), aliased(record)
+    return (
+        select(cases.c.mine, cases.c.theirs)
+        .join(one, one.id == cases.c[f"my_{link}"])
+        .join(two, two.id == cases.c[f"their_{link}"])
+        .where(_half_alike(one.number_key, two.number_key))
+    )
+
+
+_LINKS = ("certificate_id", "patent_id")
 
 
 def _half_alike(one: Any, two: Any) -> Sql:
@@ -336,7 +360,7 @@ def _one_day_digit_off(one: Any, two: Any) -> Sql:
 
 def _beside_past() -> Iterator[Select[Any]]:
     """The same signs against payments from before the system, which are few."""
-    people: Select[Any] = (
+    people: Any = (
         select(Application.id, PastAward.id)
         .join(Applicant, Applicant.id == Application.applicant_id)
         .where(Application.state.in_(LIVE))

@@ -2,7 +2,19 @@
 
 from flask import Flask
 
-from portal.web import actor, bodies, errors, exports, headers, health, imports, login, routes
+from portal.web import (
+    actor,
+    bodies,
+    errors,
+    evidence_sheets,
+    exports,
+    headers,
+    health,
+    imports,
+    login,
+    publicity,
+    routes,
+)
 
 
 def register(app: Flask) -> None:
@@ -15,4 +27,6 @@ def register(app: Flask) -> None:
     login.register(app)
     health.register(app)
     imports.register(app)
+    evidence_sheets.register(app)
     exports.register(app)
+    publicity.register(app)

@@ -9,15 +9,14 @@ from pathlib import Path
 from typing import IO, Any
 
 from flask import Blueprint, Flask, abort, redirect, render_template, request, url_for
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select
 from werkzeug.datastructures import FileStorage
 from werkzeug.wrappers import Response
 
 from models.application import ELIGIBLE, HELD, INELIGIBLE, Application
-from models.base import N_, Refusal, db, in_parts
+from models.base import Refusal, db, in_parts
 from models.exchange import SheetImport
 from models.programme import Programme
-from models.types import new_row_key
 from portal.access import audit
 from portal.evidence.identifiers import mask_card, mask_id, mask_phone
 from portal.exchange import uploads
@@ -39,31 +38,13 @@ from portal.web.actor import clock, config, current_actor
 from portal.web.downloads import sheet_answer
 from portal.web.errors import words_of
 from portal.web.routes import needs
+from portal.web.sheet_files import APPLIED, PREVIEWED, FileChanged, NoFile, kept, own, path_of, take
 
-PREVIEWED, APPLIED = "previewed", "applied"
 SHOWN = 200
 _BETWEEN = ":"
 _MASKS = {"id_number": mask_id, "phone": mask_phone, "card": mask_card}
 
 pages = Blueprint("imports", __name__, url_prefix="/imports")
-
-
-class AlreadyApplied(Refusal):
-    """The sheet was applied before."""
-
-    message = N_("This sheet was already applied.")
-
-
-class FileChanged(Refusal):
-    """The stored file is not the one that was previewed."""
-
-    message = N_("The uploaded file is gone or changed. Please upload it again.")
-
-
-class NoFile(Refusal):
-    """Nothing was uploaded."""
-
-    message = N_("Please choose a file.")
 
 
 def register(app: Flask) -> None:
@@ -114,7 +95,7 @@ def apply_sheet(key: str) -> Any:
     """Read the file again and enter what is well-formed, all or nothing."""
     found = _own(key)
     try:
-        _take(found)
+        take(found)
         reading = _read(found)
         ids = apply(db.session(), current_actor(), clock(), reading)
     except Refusal as refusal:
@@ -140,11 +121,11 @@ def refused(key: str) -> Response:
     """The refused rows as a sheet with the reasons."""
     found = _own(key)
     target = BytesIO()
-    kept = uploads.refused(config().home, key)
+    there = uploads.refused(config().home, key)
     if found.state == PREVIEWED:
         _write_refused(_read(found), target)
-    elif kept.exists():
-        target.write(kept.read_bytes())
+    elif there.exists():
+        target.write(there.read_bytes())
     else:
         abort(404)
     return sheet_answer(target, f"{Path(found.file_name).stem}-{_('Refused rows')}.xlsx")
@@ -157,29 +138,16 @@ def _write_refused(reading: Reading, target: IO[bytes]) -> None:
 
 def _store(file: FileStorage | None, chosen: str) -> SheetImport:
     """Keep the file under a random name and read it once."""
+    code, _between, channel = chosen.partition(_BETWEEN)
     if file is None or not file.filename:
         raise NoFile()
-    code, _between, channel = chosen.partition(_BETWEEN)
     programme = programme_called(db.session(), code)
-    key = new_row_key()
-    path = uploads.place(config().home, key)
-    file.save(path)
-    made = SheetImport(
-        row_key=key,
-        account_id=current_actor().account_id,
-        programme_id=programme.id,
-        subject=programme.subject,
-        channel=channel or None,
-        file_name=Path(file.filename).name[:200],
-        digest=uploads.digest(path),
-        state=PREVIEWED,
-        created_at=clock().now(),
-    )
+    made = kept(file, programme.subject, programme_id=programme.id, channel=channel or None)
     made.programme = programme
     try:
         _note(made, _read(made))
     except Refusal:
-        path.unlink()
+        uploads.place(config().home, made.row_key).unlink()
         raise
     db.session.add(made)
     db.session.commit()
@@ -187,25 +155,12 @@ def _store(file: FileStorage | None, chosen: str) -> SheetImport:
 
 
 def _read(found: SheetImport) -> Reading:
-    path = uploads.place(config().home, found.row_key)
-    if found.programme is None or not path.exists() or uploads.digest(path) != found.digest:
+    if found.programme is None:
         raise FileChanged()
+    path = path_of(found)
     return read_applications(
         db.session(), current_actor(), clock(), found.programme, found.channel, path
     )
-
-
-def _take(found: SheetImport) -> None:
-    """Mark the import applied, once."""
-    guarded = (
-        update(SheetImport)
-        .where(SheetImport.id == found.id, SheetImport.state == PREVIEWED)
-        .values(state=APPLIED)
-        .returning(SheetImport.id)
-        .execution_options(synchronize_session=False)
-    )
-    if db.session.scalar(guarded) is None:
-        raise AlreadyApplied()
 
 
 def _note(found: SheetImport, reading: Reading) -> None:
@@ -216,12 +171,7 @@ def _note(found: SheetImport, reading: Reading) -> None:
 
 def _own(key: str) -> SheetImport:
     """The import called *key*, for the person who uploaded it."""
-    found = db.session.scalar(
-        select(SheetImport).where(
-            SheetImport.row_key == key, SheetImport.account_id == current_actor().account_id
-        )
-    )
-    return found if found is not None else abort(404)
+    return own(key, SheetImport.programme_id.is_not(None))
 
 
 def _counts(ids: list[int]) -> dict[str, int]:
@@ -322,7 +272,7 @@ def _warned_rows(reading: Reading) -> Iterator[SheetRow]:
 
 def _done_page(found: SheetImport) -> str:
     report = found.report
-    kept = uploads.refused(config().home, found.row_key).exists()
+    sheet_left = uploads.refused(config().home, found.row_key).exists()
     done = ImportDone(
         title=_("The sheet was entered"),
         tiles=[
@@ -334,6 +284,6 @@ def _done_page(found: SheetImport) -> str:
         ],
         list_url=url_for("application.index_view"),
         again_url=url_for(".upload"),
-        sheet_url=url_for(".refused", key=found.row_key) if kept else "",
+        sheet_url=url_for(".refused", key=found.row_key) if sheet_left else "",
     )
     return render_template("portal/import_done.html", done=done)

@@ -1,0 +1,46 @@
+"""What the page that settles a pair is told."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One field of both; ``same`` where they agree."""
+
+    label: str
+    later: str
+    earlier: str
+    same: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What somebody said of the pair before."""
+
+    word: str
+    who: str
+    when: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Alike:
+    """``portal/duplicate.html``: POSTs ``settled``, ``reason`` and the ``mark`` that was seen."""
+
+    title: str
+    signs: str
+    later: Markup
+    earlier: Markup
+    payment: str
+    sides: Sequence[Side]
+    said: Sequence[Said]
+    choices: Sequence[tuple[str, str]]
+    mark: str
+    back_url: str
+    reason: str = ""
+    chosen: str = ""
