@@ -1,4 +1,4 @@
-"""Deciding from the grid: freeze what was chosen, show how it stands, decide, tell row by row."""
+"""Deciding from the grid: freeze what was chosen, show how it stands, decide at once or later."""
 
 from __future__ import annotations
 
@@ -9,23 +9,28 @@ from flask import abort, flash, redirect, request, url_for
 from sqlalchemy import select
 from werkzeug.datastructures import ImmutableMultiDict
 
+from admin_views import act_words as said
 from admin_views.views import safe
-from models.applicant import Applicant
 from models.application import Application
 from models.base import Refusal, db
-from models.decision import PASS, REJECT, RETURN, DecisionBatch, Selection, SelectionItem
-from portal.access.scope import visible
+from models.decision import PASS, REJECT, RETURN, Selection
+from portal.review.bulk import AT_ONCE, decide_later
 from portal.review.decide import decide
-from portal.review.selections import freeze, freeze_seen, preflight, selection_of
-from portal.review.standing import INELIGIBLE, NEEDS_PERSON, READY, REASONS
-from portal.theme.pages import Confirm, Group, Outcome, OutcomeRow
+from portal.review.selections import (
+    freeze,
+    freeze_seen,
+    preflight,
+    selection_of,
+    size,
+    take_out,
+)
+from portal.review.standing import INELIGIBLE, NEEDS_PERSON, READY, TAKEN_OUT
+from portal.theme.pages import Confirm, Group
 from portal.theme.shapes import Action
 from portal.translations.words import gettext as _
 from portal.web.actor import clock, current_actor
 from portal.web.errors import words_of
 
-SHOWN = 500
-"""Rows of an outcome that the page lists; all are in the selection."""
 _KINDS = {READY: "eligible", NEEDS_PERSON: "ask", INELIGIBLE: "refuse", "changed": "changed"}
 
 
@@ -36,6 +41,15 @@ def actions() -> list[Action]:
         Action(RETURN, _("Return"), icon="arrow-back-up", tone="return"),
         Action(REJECT, _("Do not fund"), icon="x", tone="refuse"),
     ]
+
+
+def titles() -> dict[str, str]:
+    """What each act is called."""
+    return {
+        PASS: _("Pass applications"),
+        RETURN: _("Return for correction"),
+        REJECT: _("Decide not to fund"),
+    }
 
 
 def freeze_chosen(view: Any) -> Any:
@@ -62,50 +76,9 @@ def confirm_page(view: Any, token: str) -> Any:
     except Refusal as refusal:
         flash(words_of(refusal), "error")
         return redirect(url_for("application.index_view"))
-    if request.method == "POST":
+    if request.method == "POST" and request.form.get("look") != "1":
         return _decide(view, selection)
     return _show(view, selection, [])
-
-
-def outcome_page(view: Any, batch_id: int) -> Any:
-    """What an act did, row by row, for the person who did it."""
-    batch = db.session.scalar(
-        select(DecisionBatch).where(
-            DecisionBatch.id == batch_id, DecisionBatch.account_id == current_actor().account_id
-        )
-    )
-    if batch is None or batch.selection_id is None:
-        abort(404)
-    rows = db.session.execute(
-        select(
-            Application.id,
-            Application.number,
-            Application.amount_fen,
-            Applicant.name,
-            SelectionItem.skipped,
-        )
-        .join(Applicant, Applicant.id == Application.applicant_id)
-        .join(SelectionItem, SelectionItem.application_id == Application.id)
-        .where(
-            SelectionItem.selection_id == batch.selection_id,
-            visible(Application, current_actor()),
-        )
-        .order_by(SelectionItem.skipped.is_(None), Application.id)
-    ).all()
-    done = [row for row in rows if row.skipped is None]
-    outcome = Outcome(
-        title=_titles()[batch.outcome],
-        done=len(done),
-        done_fen=sum(row.amount_fen for row in done) if batch.outcome == PASS else None,
-        not_done=len(rows) - len(done),
-        rows=[_row(row) for row in rows[:SHOWN]],
-        back_url=url_for("application.index_view", **_query_of(batch)),
-    )
-    return view.render("portal/action_outcome.html", outcome=outcome)
-
-
-def _query_of(batch: DecisionBatch) -> dict[str, Any]:
-    return db.session.get_one(Selection, batch.selection_id).query
 
 
 def _frozen(view: Any, outcome: str, back: str) -> Selection:
@@ -127,36 +100,38 @@ def _seen(text: str) -> tuple[int, int]:
 
 
 def _decide(view: Any, selection: Selection) -> Any:
-    form = request.form
+    form, session, actor = request.form, db.session(), current_actor()
     override = form.get("ask_reason", "") if form.get("include_ask") == "1" else ""
     if form.get("include_ask") == "1" and not override.strip():
         return _show(view, selection, [("ask_reason", _("Please give a reason."))])
+    words, outcome = said.read_words(selection, override), selection.outcome
     try:
-        outcome = decide(
-            db.session(),
-            current_actor(),
-            clock(),
-            selection,
-            selection.outcome,
-            form.get("reason", ""),
-            override,
-        )
+        if unions := said.sent_parts():
+            take_out(session, selection, said.cases_of(unions))
+        if size(session, selection) > AT_ONCE:
+            decide_later(session, actor, clock(), selection, outcome, words, titles()[outcome])
+        else:
+            decide(session, actor, clock(), selection, outcome, words=words)
     except Refusal as refusal:
-        db.session.rollback()
-        found = selection_of(db.session(), current_actor(), clock(), selection.row_key)
+        session.rollback()
+        found = selection_of(session, actor, clock(), selection.row_key)
         return _show(view, found, [("reason", words_of(refusal))])
-    db.session.commit()
-    return redirect(url_for("application.outcome", batch_id=outcome.batch_id))
+    session.commit()
+    return redirect(url_for("application.outcome", token=selection.row_key))
 
 
 def _show(view: Any, selection: Selection, errors: list[tuple[str, str]]) -> Any:
     found = preflight(db.session(), current_actor(), selection)
     counts = {group.kind: group.count for group in found}
+    total = sum(counts.values())
     passing = selection.outcome == PASS
     action = next(item for item in actions() if item.key == selection.outcome)
+    lead = _("%(count)s applications were chosen.", count=f"{total:,}")
+    if total > AT_ONCE:
+        lead += _("They are decided in the background; you may leave the page meanwhile.")
     confirm = Confirm(
-        title=_titles()[selection.outcome],
-        lead=_("%(count)s applications were chosen.", count=sum(counts.values())),
+        title=titles()[selection.outcome],
+        lead=lead,
         action_url=url_for("application.confirm", token=selection.row_key),
         token=selection.row_key,
         action=action,
@@ -169,31 +144,21 @@ def _show(view: Any, selection: Selection, errors: list[tuple[str, str]]) -> Any
                 included=group.kind == READY,
             )
             for group in found
+            if group.kind != TAKEN_OUT
         ],
         back_url=url_for("application.index_view", **selection.query),
         reason_required=not passing,
         reason_label=_("Reason for all"),
         reason=request.form.get("reason", ""),
+        quick_reasons=[] if passing else said.quick_reasons(selection.outcome),
         may_include_ask=passing and bool(counts.get(NEEDS_PERSON)),
         include_ask=request.form.get("include_ask") == "1",
         ask_reason=request.form.get("ask_reason", ""),
+        fields=said.named_fields(selection),
+        tiers=said.tiers(selection),
+        parts=said.parts(selection) if total > 1 else [],
+        may_except=total > 1,
+        exceptional=said.exceptional(selection, actions()) if total > 1 else [],
         errors=errors,
     )
     return view.render("portal/confirm_action.html", confirm=confirm)
-
-
-def _titles() -> dict[str, str]:
-    return {
-        PASS: _("Pass applications"),
-        RETURN: _("Return for correction"),
-        REJECT: _("Decide not to fund"),
-    }
-
-
-def _row(row: Any) -> OutcomeRow:
-    return OutcomeRow(
-        label=row.number,
-        who=row.name,
-        url=url_for("application.details_view", id=row.id),
-        reason=_(REASONS[row.skipped]) if row.skipped else "",
-    )

@@ -18,6 +18,7 @@ from models.catalogue import Catalogue, CatalogueEntry
 from models.organization import Organization
 from models.programme import FormField, Revision
 from portal.access.permissions import may
+from portal.review.corrections import Asked, correctable, form_fields
 from portal.review.form_values import mask_of, stored_cells
 from portal.review.reading import Problem, Values
 from portal.translations.words import gettext as _
@@ -70,15 +71,52 @@ def fieldsets(revision: Revision, application: Application | None) -> Fieldsets:
     return list(found.items())
 
 
+def lock(form: FlaskForm, revision: Revision, asked: Asked | None) -> None:
+    """Leave open what a return named, each with what is wrong; what it did not name is read."""
+    for row in form_fields(revision):
+        name = name_of(row.key)
+        if asked is None or name not in form:
+            continue
+        if not asked.may_change(row.key):
+            form[name].render_kw = (form[name].render_kw or {}) | {"disabled": True}
+        elif row.key in asked.fields:
+            why = asked.fields[row.key]
+            wrong = f"{_('To be corrected')}：{why}" if why else _("To be corrected")
+            form[name].description = wrong
+
+
+def lead_of(asked: Asked | None, revision: Revision) -> str:
+    """What a return asks, above the form."""
+    if asked is None:
+        return ""
+    if not asked.fields:
+        return _("Returned: %(reason)s", reason=asked.reason)
+    labels = correctable(revision)
+    named = "、".join(labels.get(key, key) for key in asked.fields)
+    return _(
+        "Returned: %(reason)s. Only this may be changed: %(fields)s",
+        reason=asked.reason.rstrip("。"),
+        fields=named,
+    )
+
+
 def cells_of(
-    form: FlaskForm, revision: Revision, application: Application | None, stored: dict[str, str]
+    form: FlaskForm,
+    revision: Revision,
+    application: Application | None,
+    stored: dict[str, str],
+    asked: Asked | None = None,
 ) -> dict[str, str]:
     """What was typed, by field key; a mask left as it was stands for what is stored.
 
-    So does a survey answer that this person was not shown.
+    So does a survey answer that this person was not shown, and what a return did not name.
     """
     typed = {key: text for key, text in stored.items() if key.startswith("survey.")}
     for row in shown_fields(revision, application):
+        named = row.purpose == "survey" or asked is None or asked.may_change(row.key)
+        if not named:
+            typed[row.key] = stored.get(row.key, "")
+            continue
         raw = form[name_of(row.key)].raw_data
         text = str(raw[0]) if raw else ""
         kept = stored.get(row.key, "")

@@ -14,6 +14,7 @@ from models.application import RETURNED, Application, SurveyAnswer
 from models.base import Refusal, db
 from models.programme import FormField, Programme, Revision
 from portal.policy.judge import in_force
+from portal.review.corrections import Asked, asked_of
 from portal.review.earlier import (
     already_claimed,
     claimed_problem,
@@ -65,14 +66,18 @@ class Intake:
         answers = survey.answers if survey else {}
         first = forms.prefilled(application, answers)
         revision = application.revision
+        asked = asked_of(db.session(), application) if application.state == RETURNED else None
         form = forms.form_class(revision, application)(data=_dated(first, revision))
+        forms.lock(form, revision, asked)
         if request.method == "POST":
-            done = self._save(form, application, answers)
+            done = self._save(form, application, answers, asked)
             if done is not None:
                 return done
         else:
             form.seen_version.data = str(application.version)
-        return self._form_page(self.edit_template, form, revision, application)
+        return self._form_page(
+            self.edit_template, form, revision, application, forms.lead_of(asked, revision)
+        )
 
     @expose("/stage/", methods=("GET", "POST"))
     def stage_view(self) -> Any:
@@ -169,13 +174,15 @@ class Intake:
         forms.flash_warnings(values)
         return redirect(url_for(".details_view", id=ids[0]))
 
-    def _save(self, form: Any, application: Application, answers: dict[str, Any]) -> Any:
+    def _save(
+        self, form: Any, application: Application, answers: dict[str, Any], asked: Asked | None
+    ) -> Any:
         session, actor, revision = db.session(), current_actor(), application.revision
         corrects = application.state == RETURNED
         channel = application.channel
         reader = FormReader(session, revision, actor, clock(), channel, corrects=corrects)
         stored = forms.stored_cells(application, answers)
-        values, problems = reader.read(forms.cells_of(form, revision, application, stored))
+        values, problems = reader.read(forms.cells_of(form, revision, application, stored, asked))
         if values is not None:
             problems = self._contradictions(reader, values, application.id)
         if values is None or problems:
@@ -204,7 +211,12 @@ class Intake:
         return [*found, *record_contradictions(reader, values, records)]
 
     def _form_page(
-        self, template: str, form: Any, revision: Revision, application: Application | None
+        self,
+        template: str,
+        form: Any,
+        revision: Revision,
+        application: Application | None,
+        lead: str = "",
     ) -> Any:
         title = revision.programme.title
         if application is not None:
@@ -216,6 +228,7 @@ class Intake:
             return_url=url_for(".index_view"),
             fieldsets=forms.fieldsets(revision, application),
             form_title=title,
+            form_lead=lead,
         )
 
 

@@ -25,7 +25,7 @@ from models.application import (
     Application,
 )
 from models.base import N_, Refusal
-from models.decision import PASS, REJECT, RETURN
+from models.decision import PASS, REJECT, RETURN, ReasonTemplate
 from models.organization import Organization
 from models.programme import Programme, Stage
 from models.types import Fen, new_row_key
@@ -88,6 +88,7 @@ def load(session: Session, clock: Clock, *, applications: int = APPLICATIONS) ->
     random = Random(2026)  # noqa: S311 - the same demo every time, no secret
     _unions(session, clock, random)
     load_programmes(session, clock)
+    session.add_all(kept_reasons())
     actors = _staff(session, clock)
     enter_samples(session, actors["centre2"], clock)
     session.commit()
@@ -124,6 +125,13 @@ def load_programmes(session: Session, clock: Clock) -> list[str]:
             publish(session, actor, clock, code)
         codes.append(code)
     return codes
+
+
+def kept_reasons() -> Iterator[ReasonTemplate]:
+    """The words that reviewers reuse, in their order."""
+    with (ROOT / "seed" / "reasons.csv").open(encoding="utf-8", newline="") as file:
+        for place, row in enumerate(csv.DictReader(file), 1):
+            yield ReasonTemplate(outcome=row["outcome"], says=row["says"], position=place)
 
 
 def _unions(session: Session, clock: Clock, random: Random) -> None:

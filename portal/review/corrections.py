@@ -14,7 +14,16 @@ from sqlalchemy.orm import Session, aliased
 
 from models.application import RETURNED, Application
 from models.base import N_, Refusal
-from models.decision import RETURN, Decision, DecisionBatch, FieldChange
+from models.decision import (
+    PASS,
+    REJECT,
+    RETURN,
+    SUBMIT,
+    UNDO,
+    Decision,
+    DecisionBatch,
+    FieldChange,
+)
 from models.programme import FormField, Revision
 from portal.review.form_values import mask_of
 
@@ -172,3 +181,26 @@ def _last_return(session: Session, application: Application) -> Decision | None:
         .scalar_subquery()
     )
     return session.scalar(select(Decision).where(Decision.id == last))
+
+
+def void_decisions(decisions: Iterable[Decision], route: str) -> set[int]:
+    """The ids of *decisions* that no longer count: approvals before a return or a correction that
+    led back before them, and what was taken back."""
+    keys = route.strip(",").split(",")
+    standing: list[Decision] = []
+    void: set[int] = set()
+    for row in sorted(decisions, key=lambda row: row.id):
+        if row.outcome == UNDO and standing:
+            void.add(standing.pop().id)
+        elif row.outcome in (RETURN, SUBMIT):
+            back = keys.index(row.to_stage) if row.to_stage in keys else 0
+            gone = [old for old in standing if _place(keys, old) >= back and old.outcome == PASS]
+            void |= {old.id for old in gone}
+            standing = [old for old in standing if old not in gone]
+        if row.outcome in (PASS, RETURN, REJECT):
+            standing.append(row)
+    return void
+
+
+def _place(keys: list[str], row: Decision) -> int:
+    return keys.index(row.from_stage) if row.from_stage in keys else -1

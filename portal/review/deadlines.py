@@ -53,9 +53,9 @@ def due_by(calendar: Calendar, revisions: Iterable[Revision], limit: date) -> Co
 
 
 def _anchor(session: Session, application: Application, stage: Stage) -> date | None:
-    anchor, needs = _anchor_sql(stage, application.revision)
+    anchor, needs = anchor_sql(stage, application.revision)
     row = session.execute(
-        select(anchor, _stopped(anchor))
+        select(anchor, stopped_for(anchor))
         .select_from(source(needs))
         .where(Application.id == application.id)
     ).one_or_none()
@@ -69,16 +69,16 @@ def _anchored_in_time(
     latest = _latest_anchor(calendar, stage.due or {}, limit)
     if latest is None:
         return false()
-    anchor, needs = _anchor_sql(stage, revision)
+    anchor, needs = anchor_sql(stage, revision)
     # the days for which the clock stood only make it later: first what is cheap to know
-    early = and_(anchor <= latest, days_between(anchor, literal(latest)) >= _stopped(anchor))
+    early = and_(anchor <= latest, days_between(anchor, literal(latest)) >= stopped_for(anchor))
     if not needs:
         return early
-    early = select(Application.id).select_from(source(needs)).where(early)
-    return Application.id.in_(early.where(Application.revision_id == revision.id))
+    found = select(Application.id).select_from(source(needs)).where(early)
+    return Application.id.in_(found.where(Application.revision_id == revision.id))
 
 
-def _anchor_sql(stage: Stage, revision: Revision) -> tuple[ColumnElement[Any], frozenset[Any]]:
+def anchor_sql(stage: Stage, revision: Revision) -> tuple[ColumnElement[Any], frozenset[Any]]:
     """The day that the stage's due date counts from, and the tables it is read from."""
     name = (stage.due or {})["after"]
     if name.startswith(STAGE):
@@ -110,7 +110,7 @@ def _passed(key: str, name: str) -> ColumnElement[Any]:
     return shanghai_day(moment)
 
 
-def _stopped(anchor: ColumnElement[Any]) -> ColumnElement[Any]:
+def stopped_for(anchor: ColumnElement[Any]) -> ColumnElement[Any]:
     """For how many days since *anchor* the case was with its applicant, over all its returns."""
     back, after = aliased(Decision), aliased(Decision)
     next_id = (
@@ -121,9 +121,13 @@ def _stopped(anchor: ColumnElement[Any]) -> ColumnElement[Any]:
     )
     ended = aliased(Decision)
     began = case(
-        (shanghai_day(back.decided_at) > anchor, shanghai_day(back.decided_at)), else_=anchor
+        (
+            shanghai_day(back.decided_at.expression) > anchor,
+            shanghai_day(back.decided_at.expression),
+        ),
+        else_=anchor,
     )
-    days = days_between(began, shanghai_day(ended.decided_at))
+    days = days_between(began, shanghai_day(ended.decided_at.expression))
     return (
         select(func.coalesce(func.sum(case((days > 0, days), else_=0)), 0))
         .select_from(back)

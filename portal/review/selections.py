@@ -17,7 +17,7 @@ from portal.access.actor import Actor
 from portal.access.permissions import require
 from portal.access.scope import visible
 from portal.clock import Clock
-from portal.review.standing import REASONS, items_of, standing
+from portal.review.standing import REASONS, TAKEN_OUT, items_of, standing
 
 LASTS = timedelta(hours=2)
 
@@ -101,6 +101,18 @@ def freeze_seen(
         .execution_options(synchronize_session=False)
     )
     return selection
+
+
+def take_out(session: Session, selection: Selection, cases: Select[Any]) -> int:
+    """Split the set: the ids that *cases* selects stay as they are. Gives how many."""
+    out = (
+        update(SelectionItem)
+        .where(*items_of(selection), SelectionItem.application_id.in_(cases))
+        .values(skipped=TAKEN_OUT)
+        .returning(SelectionItem.application_id)
+        .execution_options(synchronize_session=False)
+    )
+    return len(session.execute(out).all())
 
 
 def selection_of(session: Session, actor: Actor, clock: Clock, row_key: str) -> Selection:

@@ -29,21 +29,47 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Exceptional:
-    """A row of the frozen set that may be given a reason of its own."""
+    """A row of the frozen set that may be given another outcome or a reason of its own.
+
+    POSTs ``outcome_<key>``, one of ``outcomes`` (value, label), and ``reason_<key>``.
+    """
 
     key: str
     label: str
     url: str = ""
     why: Markup | str = ""
     reason: str = ""
+    outcomes: Sequence[Choice] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Part of a frozen set that may be taken out as a whole: ticked it POSTs ``out`` = ``key``."""
+
+    key: str
+    label: str
+    count: int
+    out: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A field that a return may name: ticked it POSTs ``field`` = ``key``, with ``why_<key>``."""
+
+    key: str
+    label: str
+    ticked: bool = False
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Confirm:
     """``portal/confirm_action.html``: what is about to happen to a frozen set.
 
-    POSTs ``selection`` (``token``), ``action``, ``reason``, ``field``… (ticked ``fields``),
-    ``include_ask`` = "1" with ``ask_reason``, and ``reason_<key>`` per exceptional row.
+    POSTs ``selection`` (``token``), ``action``, ``reason``, the ticked ``fields``, ``back_to``
+    (one of ``tiers``), ``include_ask`` = "1" with ``ask_reason``, the ``parts`` taken out and what
+    the exceptional rows say. ``look`` = "1" only shows the page again, with the cases whose
+    numbers stand in ``also`` among the exceptional ones.
     """
 
     title: str
@@ -60,7 +86,10 @@ class Confirm:
     may_include_ask: bool = False
     include_ask: bool = False
     ask_reason: str = ""
-    fields: Sequence[Choice] = ()
+    fields: Sequence[Named] = ()
+    tiers: Sequence[Choice] = ()
+    parts: Sequence[Part] = ()
+    may_except: bool = False
     exceptional: Sequence[Exceptional] = ()
     errors: Sequence[tuple[str, str]] = ()
     """(field id, words): ids are ``reason``, ``ask_reason``, ``fields``, ``reason_<key>``."""
@@ -68,18 +97,23 @@ class Confirm:
 
 @dataclass(frozen=True, slots=True)
 class OutcomeRow:
-    """One case of a batch. An empty ``reason`` means done."""
+    """One case of a batch. An empty ``reason`` means done; ``state`` says otherwise where it must:
+    its turn has not come, or it was taken back."""
 
     label: str
     who: str = ""
     url: str = ""
     reason: str = ""
     clause: str = ""
+    state: Literal["", "waits", "undone", "kept"] = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """``portal/action_outcome.html``. ``undo_url`` takes a POST."""
+    """``portal/action_outcome.html``. ``undo_url`` and ``go_on_url`` take a POST.
+
+    While ``progress_url`` is set the page follows that job, as ``Exports`` does.
+    """
 
     title: str
     done: int
@@ -90,6 +124,32 @@ class Outcome:
     sheet_url: str = ""
     undo_url: str = ""
     undo_hint: str = ""
+    undone: int = 0
+    waits: int = 0
+    rest: int = 0
+    """How many rows are not listed here."""
+    progress_url: str = ""
+    go_on_url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DoneAct:
+    """A line of a person's acts; ``state`` is empty at its end."""
+
+    label: str
+    when: str
+    url: str
+    done: int
+    not_done: int
+    state: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Acts:
+    """``portal/acts.html``: what a person decided of late, and what still runs."""
+
+    acts: Sequence[DoneAct]
+    back_url: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,6 +301,10 @@ class Fact:
     value: Markup | str
     changed: str = ""
     """The value before the last return, when it differs."""
+    key: str = ""
+    """The form field, where a return may name it."""
+    asked: str | None = None
+    """What a return asks to correct, perhaps without words; ``None`` where it asks nothing."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,7 +74,7 @@ def two_districts(app: Flask, town: City) -> Loot:
             _pass(people[login], ids[1])
             for login in (f"unit-{place}", f"clerk-{place}", "centre", "approver")
         ]
-        found.numbers.setdefault("outcome", acts[0])
+        found.keys.setdefault("outcome", acts[0])
     set_budget(db.session(), people["finance"], CLOCK, revision.programme, Fen(9_000_00))
     for code in ("D1", "D2"):
         batch = make_batch(
@@ -93,12 +93,12 @@ def _enter(
     return entered(db.session(), actor, revision, forms)
 
 
-def _pass(actor: Actor, row_id: int) -> int:
+def _pass(actor: Actor, row_id: int) -> str:
     case = db.session.get_one(Application, row_id, populate_existing=True)
     chosen = freeze_seen(db.session(), actor, CLOCK, PASS, {row_id: case.version})
     outcome = decide(db.session(), actor, CLOCK, chosen, PASS)
     assert outcome.decided == 1
-    return outcome.batch_id
+    return chosen.row_key
 
 
 def _work_of_jia(
@@ -122,7 +122,7 @@ def _work_of_jia(
     uploads.refused(home, sheet.row_key).write_text("金雀")
     uploads.export(home, job.row_key).write_text("金雀")
     chosen = freeze_seen(db.session(), people["unit-jia"], CLOCK, PASS, {row_id: 1})
-    found.keys = {"selection": chosen.row_key, "sheet": sheet.row_key, "job": job.row_key}
+    found.keys |= {"selection": chosen.row_key, "sheet": sheet.row_key, "job": job.row_key}
     found.numbers["view"] = view.id
 
 

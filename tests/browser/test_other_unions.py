@@ -120,7 +120,7 @@ def _pages(loot: Loot) -> Iterator[Attempt]:
             )
             yield Attempt("GET", f"/{screen}/export/csv/", soft=True)
     keys = loot.keys
-    yield Attempt("GET", f"/application/outcome/{loot.numbers['outcome']}")
+    yield Attempt("GET", f"/application/outcome/{loot.keys['outcome']}")
     yield Attempt("GET", f"/application/confirm/{keys['selection']}", soft=True)
     for tail in ("", "/refused"):
         yield Attempt("GET", f"/imports/{keys['sheet']}{tail}")
@@ -270,7 +270,7 @@ def test_whoever_moves_away_no_longer_sees_what_they_decided(
     _sign_in(page, "unit-jia")
     theirs = loot.words - {"unit-jia"}
     for url in (
-        f"/application/outcome/{loot.numbers['outcome']}",
+        f"/application/outcome/{loot.keys['outcome']}",
         f"/application/confirm/{loot.keys['selection']}",
     ):
         page.goto(url)
