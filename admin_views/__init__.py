@@ -7,15 +7,22 @@ from flask_admin import Admin
 
 from admin_views.applications import ApplicationView
 from admin_views.catalogues import CalendarView, CatalogueView, EntryView
+from admin_views.desk import DeskView
+from admin_views.evidence import DuplicateView, HistoryView, RegistryView
+from admin_views.experts import ExpertView
 from admin_views.home import HomeView
 from admin_views.menu import Lines, shell
 from admin_views.money import BatchView, BudgetView
 from admin_views.organization import AccountView, OrganizationView
+from admin_views.panels import PanelView
 from admin_views.people import ApplicantView, CertificateView
 from admin_views.programme_diff import ProgrammeDiffView
 from admin_views.programme_move import ProgrammeMoveView
 from admin_views.programmes import ClauseView, NoticeView, ProgrammeView, RevisionView
+from admin_views.publicity import PublicityView
+from admin_views.reasons import ReasonView
 from admin_views.records import AuditView
+from admin_views.scores import ScoreView
 from admin_views.settings import VIEWS as SETTINGS
 from admin_views.subjects import PatentView, ProjectView, RecognitionView, StudioView
 from models.account import Account
@@ -26,9 +33,12 @@ from models.base import N_
 from models.calendar import CalendarDay
 from models.catalogue import Catalogue, CatalogueEntry
 from models.certificate import SkillCertificate
+from models.decision import ReasonTemplate
+from models.evidence import DuplicatePair, PastAward, RegistryCheck
 from models.funding import Budget, PaymentBatch
 from models.notice import Clause, Notice
 from models.organization import Organization
+from models.panel import Expert
 from models.patent import Patent
 from models.programme import Programme, Revision
 from models.project import Project
@@ -40,8 +50,19 @@ MENU: Lines = (
         "",
         (
             (N_("Home"), "admin.index", "home", "home:read"),
+            (N_("Review desk"), "desk.index", "gavel", "application:decide"),
             (N_("Applications"), "application.index_view", "users", "application:read"),
+            (N_("My decisions"), "application.acts", "history", "application:decide"),
             (N_("Imports"), "imports.upload", "upload", "application:import"),
+        ),
+    ),
+    (
+        N_("Assessment"),
+        (
+            (N_("My score sheets"), "score.index", "clipboard-check", "score:write"),
+            (N_("Panels and lists"), "panel.index", "scale", "panel:read"),
+            (N_("Public notices"), "publicity.index", "speakerphone", "publicity:read"),
+            (N_("Experts"), "expert.index_view", "school", "expert:read"),
         ),
     ),
     (
@@ -56,6 +77,14 @@ MENU: Lines = (
         ),
     ),
     (
+        N_("Evidence"),
+        (
+            (N_("Registry checks"), "registrycheck.index_view", "certificate", "registry:read"),
+            (N_("Looks duplicate"), "duplicate.index_view", "users-group", "duplicate:read"),
+            (N_("Earlier payments"), "pastaward.index_view", "receipt", "history:read"),
+        ),
+    ),
+    (
         N_("Money"),
         (
             (N_("Budgets"), "budget.index_view", "coin-yuan", "budget:read"),
@@ -65,6 +94,7 @@ MENU: Lines = (
     (
         N_("Rules"),
         (
+            (N_("Kept reasons"), "reason.index_view", "message", "reason:write"),
             (N_("Catalogues"), "catalogue.index_view", "list", "catalogue:read"),
             (N_("Catalogue entries"), "entry.index_view", "list", "catalogue:write"),
             (N_("Working-day calendar"), "calendar.index_view", "calendar", "catalogue:write"),
@@ -107,11 +137,16 @@ SCREENS = (
     (StudioView, Studio, "studio"),
     (RecognitionView, StudioRecognition, "recognition"),
     (ProjectView, Project, "project"),
+    (ExpertView, Expert, "expert"),
+    (RegistryView, RegistryCheck, "registrycheck"),
+    (DuplicateView, DuplicatePair, "duplicate"),
+    (HistoryView, PastAward, "pastaward"),
     (BudgetView, Budget, "budget"),
     (BatchView, PaymentBatch, "payment"),
     (CatalogueView, Catalogue, "catalogue"),
     (EntryView, CatalogueEntry, "entry"),
     (CalendarView, CalendarDay, "calendar"),
+    (ReasonView, ReasonTemplate, "reason"),
     (NoticeView, Notice, "notice"),
     (ClauseView, Clause, "clause"),
     (ProgrammeView, Programme, "programme"),
@@ -131,5 +166,9 @@ def register(app: Flask) -> None:
     with app.app_context():
         for view, model, endpoint in SCREENS:
             admin.add_view(view(model, endpoint=endpoint, url=f"/{endpoint}"))
+        admin.add_view(DeskView(endpoint="desk", url="/desk"))
         admin.add_view(ProgrammeMoveView(endpoint="programmemove", url="/programme-move"))
         admin.add_view(ProgrammeDiffView(endpoint="programmediff", url="/programme-diff"))
+        admin.add_view(PanelView(endpoint="panel", url="/panel"))
+        admin.add_view(ScoreView(endpoint="score", url="/score"))
+        admin.add_view(PublicityView(endpoint="publicity", url="/publicity"))

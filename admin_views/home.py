@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from flask import url_for
+from typing import Any
+
+from flask import redirect, url_for
 from flask_admin import AdminIndexView, expose
 from flask_babel import format_datetime
 from sqlalchemy import func, select
 
+from admin_views.act_outcome import newest_acts
 from admin_views.application_cells import book
 from models.applicant import Applicant
 from models.application import Application
 from models.base import db
-from models.decision import OUTCOMES, DecisionBatch
+from models.decision import OUTCOMES
 from models.exchange import Job
-from models.funding import Budget, Payment, PaymentBatch
+from models.funding import Budget, PaymentBatch
+from models.programme import Programme
 from portal.access.permissions import may
 from portal.access.scope import visible
+from portal.funding.dues import queue
 from portal.theme import pages
 from portal.theme.shapes import Count
 from portal.translations.words import gettext as _
@@ -35,9 +40,11 @@ class HomeView(AdminIndexView):
     permission = "home"
 
     @expose("/")
-    def index(self) -> str:
+    def index(self) -> Any:
         """Tiles, budgets and recent acts."""
         actor = current_actor()
+        if may(actor, "score:write"):
+            return redirect(url_for("score.index"))
         home = pages.Home(
             greeting=_("Hello, %(name)s", name=actor.name),
             lead=clock().today().isoformat(),
@@ -47,8 +54,7 @@ class HomeView(AdminIndexView):
             waiting_url=url_for("application.index_view", tab="mine"),
             recent=[*_exports(), *_recent()],
         )
-        found: str = self.render("portal/home.html", home=home)
-        return found
+        return self.render("portal/home.html", home=home)
 
 
 def _tiles() -> list[pages.Tile]:
@@ -81,27 +87,23 @@ def _budgets() -> list[pages.Budget]:
                 total=budget.cap_fen,
                 paid=paid,
                 committed=budget.spent_fen - paid,
-                pending=_pending(budget.programme_id),
+                pending=_pending(budget.programme),
             )
         )
     return found
 
 
 def _batched(programme_id: int, states: tuple[str, ...]) -> int:
-    total = select(func.coalesce(func.sum(PaymentBatch.total_fen), 0)).where(
+    total = select(func.coalesce(func.sum(PaymentBatch.budget_fen), 0)).where(
         PaymentBatch.programme_id == programme_id, PaymentBatch.state.in_(states)
     )
     return int(db.session.execute(total).scalar_one())
 
 
-def _pending(programme_id: int) -> int:
-    """Approved and not yet in a batch."""
-    paid = select(Payment.application_id)
-    total = select(func.coalesce(func.sum(Application.amount_fen), 0)).where(
-        Application.programme_id == programme_id,
-        Application.state == "approved",
-        Application.id.not_in(paid),
-    )
+def _pending(programme: Programme) -> int:
+    """What the budget owes of instalments that are released and not yet in a batch."""
+    due = queue(db.session(), programme)
+    total = select(func.coalesce(func.sum(due.c.budget_fen), 0))
     return int(db.session.execute(total).scalar_one())
 
 
@@ -147,21 +149,12 @@ def _exports() -> list[pages.Recent]:
 
 
 def _recent() -> list[pages.Recent]:
-    rows = db.session.scalars(
-        select(DecisionBatch)
-        .where(
-            DecisionBatch.account_id == current_actor().account_id,
-            DecisionBatch.selection_id.is_not(None),
-            DecisionBatch.decided > 0,
-        )
-        .order_by(DecisionBatch.id.desc())
-        .limit(8)
-    )
     return [
         pages.Recent(
-            label=f"{_(OUTCOMES[row.outcome])} · {row.decided}",
-            url=url_for("application.outcome", batch_id=row.id),
-            when=format_datetime(row.decided_at, "yyyy-MM-dd HH:mm"),
+            label=f"{_(OUTCOMES[row.outcome])} · {decided:,}",
+            url=url_for("application.outcome", token=row.row_key),
+            when=format_datetime(row.used_at, "yyyy-MM-dd HH:mm"),
         )
-        for row in rows
+        for row, decided in newest_acts(8)
+        if row.used_at is not None
     ]

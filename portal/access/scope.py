@@ -104,7 +104,7 @@ def _nowhere(_entity: Any, _actor: Actor) -> ColumnElement[bool]:
 
 
 def _public() -> frozenset[Any]:
-    from models import calendar, catalogue, funding, notice, programme, sharing
+    from models import calendar, catalogue, decision, funding, notice, programme, sharing
 
     return frozenset(
         {
@@ -128,6 +128,7 @@ def _public() -> frozenset[Any]:
             sharing.Share,
             sharing.Instalment,
             funding.Budget,
+            decision.ReasonTemplate,
         }
     )
 

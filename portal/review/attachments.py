@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
-from models.application import Application, Attachment
+from models.application import RETURNED, Application, Attachment
 from models.base import N_, Refusal
 from models.programme import AttachmentRule
 from models.types import new_row_key
@@ -27,6 +27,7 @@ from portal.evidence.vault import FileLost, vault
 from portal.policy.facts import source
 from portal.policy.judge import judge
 from portal.policy.terms import facts_in, guard_sql
+from portal.review.corrections import ATTACHMENT, asked_of
 from portal.review.route import editable
 from portal.review.stage_answers import stage_of
 from portal.review.standing import not_own
@@ -135,7 +136,7 @@ def add(
     ``NotAttachable``, ``NotAsked``, ``TooManyFiles`` or ``AlreadyThere``.
     """
     _take(session, actor, application)
-    if not may_add(session, actor, application):
+    if not may_add(session, actor, application) or not _named(session, application, rule_key):
         raise NotAttachable()
     digest = hashlib.sha256(file.data).hexdigest()
     _refuse_surplus(session, application, rule_key, digest)
@@ -163,12 +164,21 @@ def remove(session: Session, actor: Actor, clock: Clock, attachment: Attachment)
     application = attachment.application
     _take(session, actor, application)
     session.refresh(attachment)
+    named = _named(session, application, attachment.rule_key)
     if attachment.removed_at or not may_remove(session, actor, application, attachment):
+        raise NotAttachable()
+    if not named:
         raise NotAttachable()
     attachment.removed_at = clock.now()
     session.flush()
     _judge(session, application)
     _record(session, actor, clock, "detach", application, attachment)
+
+
+def _named(session: Session, application: Application, rule_key: str) -> bool:
+    """Whether files of the rule may change: of a returned case only where its return says so."""
+    asked = asked_of(session, application) if application.state == RETURNED else None
+    return asked is None or asked.may_change(f"{ATTACHMENT}{rule_key}")
 
 
 def seen(session: Session, actor: Actor, attachment_id: int) -> Attachment:

@@ -11,9 +11,10 @@ from sqlalchemy.orm import Session
 from models.application import ELIGIBLE, HELD, WAITING, Application
 from models.base import N_
 from models.decision import PASS, SUBMIT, Decision, Selection, SelectionItem
-from models.programme import ASK, WAIT, Revision, Stage
+from models.programme import ASK, SPILL, WAIT, Revision, Stage
 from portal.access.actor import Actor
 from portal.access.scope import visible
+from portal.evidence.duplicates import claims_twice, looks_duplicate, sees_both
 from portal.review.noticed import is_cleared, is_notice
 from portal.review.route import stages_of
 
@@ -24,11 +25,14 @@ CHANGED, DECIDED, OUTSIDE = "changed", "decided", "outside"
 NOT_YOURS, OWN = "not_yours", "own"
 TAKEN_OUT, UNDONE, MOVED_ON = "taken_out", "undone", "moved_on"
 """What else became of a chosen case: left out on purpose, or what came of taking it back."""
+DUPLICATE = "duplicate"
+"""Looks like another case, which the actor can see and settle first."""
 ON_NOTICE = "on_notice"
 """Its public notice has not ended, or was never given."""
 REASONS = {
     READY: N_("Can be decided"),
     NEEDS_PERSON: N_("A person must confirm what the rules cannot, with a reason"),
+    DUPLICATE: N_("Looks like another case; that must be settled first"),
     INELIGIBLE: N_("Does not meet the conditions; return it or decide not to fund it"),
     CHANGED: N_("Changed since you chose it"),
     DECIDED: N_("Is not waiting for a decision"),
@@ -69,6 +73,7 @@ def standing(session: Session, actor: Actor, items: Items, outcome: str) -> Colu
                 for group in groups(session, items)
                 if is_notice(group[2])
             ),
+            (looks_duplicate(claims_twice(), sees_both(actor)), DUPLICATE),
             (passable(session, items), READY),
             (Application.verdict == HELD, NEEDS_PERSON),
             (Application.verdict != ELIGIBLE, INELIGIBLE),
@@ -113,7 +118,7 @@ def questions_left(revision: Revision, route: str, stage: Stage) -> ColumnElemen
         row.key for row in revision.conditions if row.otherwise == ASK and row.asks in later
     ]
     if set(later.values()) - AFTERWARDS:
-        answered += [row.key for row in revision.bounds if row.over == WAIT]
+        answered += [row.key for row in revision.bounds if row.over in (WAIT, SPILL)]
     left: ColumnElement[str] = Application.asked.expression
     for key in answered:
         left = func.replace(left, f",{key},", ",")

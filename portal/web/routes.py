@@ -20,7 +20,17 @@ from portal.web.actor import config, maybe_signed_in
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-PUBLIC = frozenset({"static", "theme.static", "admin.static", "access.login", "healthz", "readyz"})
+PUBLIC = frozenset(
+    {
+        "static",
+        "theme.static",
+        "admin.static",
+        "access.login",
+        "healthz",
+        "readyz",
+        "publicnotice.shown",
+    }
+)
 SIGNED_IN = frozenset({"access.logout", "access.change_password", "access.second_factor"})
 READING_PAGES = frozenset({"index", "index_view", "details_view", "ajax_lookup", "export"})
 WRITING_PAGES = frozenset({"create_view", "edit_view", "delete_view", "action_view", "ajax_update"})

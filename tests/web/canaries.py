@@ -20,9 +20,11 @@ from models.certificate import SkillCertificate
 from models.funding import PaymentBatch
 from models.notice import Notice
 from models.organization import Organization
+from models.panel import Expert, ExpertConflict, ScoreSheet
 from models.patent import Patent
-from models.programme import PUBLISHED, Programme, Revision
+from models.programme import DRAFT, PUBLISHED, Programme, Revision, Stage
 from models.project import Project
+from models.publicity import NoticeEntry, Objection, PublicNotice
 from models.studio import Studio, StudioRecognition
 from models.types import new_row_key
 from tests.conftest import City
@@ -42,6 +44,12 @@ OWNERS: dict[Any, str] = {
     Application: "organization_id",
     PaymentBatch: "district_id",
     Attachment: "application_id",  # a case has the number of its union
+    Expert: "organization_id",
+    ExpertConflict: "application_id",
+    ScoreSheet: "application_id",
+    PublicNotice: "id",
+    NoticeEntry: "application_id",
+    Objection: "id",
 }
 """Which column says whose a row is."""
 MARKUP = "<wound>"
@@ -71,6 +79,8 @@ def release(city: City) -> None:
         db.session.flush()
         _attachment(number)
         _batch(number, programme)
+        _panel(number)
+        _notice(number, revision)
         db.session.flush()
     db.session.flush()
 
@@ -96,10 +106,66 @@ def _programme() -> tuple[Programme, Revision]:
         number_prefix="X1-",
         notice=notice,
     )
-    revision = Revision(programme=programme, number=1, state=PUBLISHED)
+    revision = Revision(programme=programme, number=1, state=DRAFT)
+    revision.stages = [_stage()]
     db.session.add_all([notice, programme, revision])
     db.session.flush()
+    revision.state = PUBLISHED
+    db.session.flush()
     return programme, revision
+
+
+def _stage() -> Stage:
+    """Where every case waits: experts score there."""
+    panel = {
+        "criteria": [{"key": "all", "title": "总分", "most": 100}],
+        "joined": "mean",
+        "fewest": 1,
+        "into": "field.score",
+    }
+    words = dict.fromkeys(("waiting", "passed", "failed", "returned"), "评审")
+    return Stage(
+        key="first", position=1, title="评审", acts="city-centre", kind="panel", panel=panel,
+        words=words,
+    )  # fmt: skip
+
+
+def _panel(number: int) -> None:
+    """An expert of the union with a sheet for its case, and a conflict with it."""
+    word = marked(number)
+    expert = Expert(
+        id=number, name=word, unit=word, speciality=word, organization_id=number,
+        is_active=True, version=1,
+    )  # fmt: skip
+    db.session.add(expert)
+    db.session.flush()
+    db.session.add(ScoreSheet(
+        id=number, application_id=number, stage_key="first", expert_id=number, points={},
+        justification=word, given_at=THEN, from_paper=False, version=1,
+    ))  # fmt: skip
+    db.session.add(ExpertConflict(
+        id=number, expert_id=number, application_id=number, reason=word, made_at=THEN,
+    ))  # fmt: skip
+
+
+def _notice(number: int, revision: Revision) -> None:
+    """A notice that shows the union's case, and an objection to it."""
+    word = marked(number)
+    notice = PublicNotice(
+        id=number, row_key=new_row_key(), revision=revision, stage_key="first", title=word,
+        starts_on=THEN.date(), ends_on=date(2030, 1, 1), lasts={"days": 5}, is_public=False,
+        opened_at=THEN, version=1,
+    )  # fmt: skip
+    cells = dict.fromkeys(("subject", "unit", "district", "person", "tier"), word)
+    entry = NoticeEntry(
+        id=number, notice=notice, application_id=number, position=1, cells=cells, state="shown"
+    )
+    objection = Objection(
+        id=number, row_key=new_row_key(), entry=entry, said=word, raised_on=THEN.date(),
+        received_at=THEN, investigation=word, reason=word, state="open",
+    )  # fmt: skip
+    objection.objector = word
+    db.session.add_all([notice, entry, objection])
 
 
 def _account(number: int) -> None:

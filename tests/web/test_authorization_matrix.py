@@ -19,6 +19,7 @@ from werkzeug.test import TestResponse
 
 from models.base import begin_writing, db
 from models.organization import Organization
+from models.panel import Expert
 from portal.access.permissions import PERMISSIONS
 from portal.web.routes import PUBLIC, SIGNED_IN, needs, permission_of
 from tests.conftest import City
@@ -35,10 +36,19 @@ PEOPLE = {
     "bureau": ("district", "B1"),
     "group": ("district", "G1"),
     "unit": ("grass-roots", "D1-1"),
+    "expert": ("expert", "SH"),
 }
-SCOPED_PEOPLE = [login for login, (_, code) in PEOPLE.items() if code != "SH"]
+GIVEN = "D1-1"
+"""The union whose case the expert was given to score; they see no other."""
+SCOPED_PEOPLE = [login for login, (_, code) in PEOPLE.items() if code != "SH"] + ["expert"]
 CODES = ("SH", "D1", "D1-1", "D1-2", "D2", "D2-1", "G1", "G1-1")
 POSTED_NAMES = ("id", "rowid", "pk", "organization", "organization_id", "account_id")
+
+
+@pytest.fixture
+def own_app() -> bool:
+    """Pages are added to it."""
+    return True
 
 
 @dataclass
@@ -63,6 +73,10 @@ def canary_town(app: Flask, town: City) -> Town:
             place = town.person(login, role, code)
             inside[login] = {u.id for u in unions if u.path.startswith(place.path)}
             ancestors[login] = {u.id for u in unions if place.path.startswith(u.path)}
+            if role == "expert":
+                inside[login] = {town.unions[GIVEN]}
+                expert = db.session.get_one(Expert, town.unions[GIVEN])
+                expert.account_id = place.account_id
         db.session.commit()
         begin_writing(False)
     return Town(app, town, inside, ancestors)
