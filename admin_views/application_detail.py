@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from flask import url_for
@@ -11,15 +12,35 @@ from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 
 from admin_views.application_cells import MARKS, VERDICT_MARKS, book
+from admin_views.application_evidence import evidence_sections
 from admin_views.application_files import shown_files
 from admin_views.application_forms import mask_of, stored_cells
+from admin_views.application_money import sections as money_sections
 from models.application import RETURNED, WAITING, Application
 from models.base import db
-from models.decision import OUTCOMES, PASS, PAY, REJECT, RETURN, SUBMIT, Decision, Override
+from models.decision import (
+    OUTCOMES,
+    PASS,
+    PAY,
+    REJECT,
+    RETURN,
+    SUBMIT,
+    UNDO,
+    Decision,
+    FieldChange,
+    Override,
+)
 from models.programme import ASK, NOTE
 from portal.access.permissions import may
 from portal.calendar import calendar_of
 from portal.policy import explain as policy
+from portal.review.corrections import (
+    asked_of,
+    changed_since_return,
+    changes_of,
+    correctable,
+    void_decisions,
+)
 from portal.review.deadlines import due_of
 from portal.review.route import editable, standing_word
 from portal.review.stage_answers import fields_of, stage_of
@@ -29,7 +50,7 @@ from portal.theme.shapes import Action
 from portal.translations.words import gettext as _
 from portal.web.actor import clock, current_actor
 
-TONES = {PASS: "good", PAY: "good", RETURN: "warn", REJECT: "bad", SUBMIT: "info"}
+TONES = {PASS: "good", PAY: "good", RETURN: "warn", REJECT: "bad", SUBMIT: "info", UNDO: "warn"}
 
 
 def detail(application: Application, actions: list[Action]) -> Detail:
@@ -39,7 +60,12 @@ def detail(application: Application, actions: list[Action]) -> Detail:
     return Detail(
         title=application.applicant.name,
         subtitle=application.number,
-        sections=[_standing(application), *_form(application)],
+        sections=[
+            _standing(application),
+            *evidence_sections(application),
+            *_form(application),
+            *money_sections(application),
+        ],
         findings=_findings(why) if why else [],
         events=_events(application),
         value=f"{application.id}:{application.version}",
@@ -97,12 +123,24 @@ def _to_fill_in(application: Application) -> list[Fact]:
 
 def _form(application: Application) -> list[Section]:
     stored = stored_cells(application, {})
+    changed = changed_since_return(db.session(), application)
+    asked = asked_of(db.session(), application)
+    wrong = asked.fields if asked else {}
+    named = correctable(application.revision)
     found: dict[str, list[Fact]] = {}
     for row in application.revision.fields:
         text = stored.get(row.key, "")
-        if row.purpose == "survey" or not text or row.key == "application.received_on":
+        told = text or row.key in changed or row.key in wrong
+        if row.purpose == "survey" or not told or row.key == "application.received_on":
             continue
-        found.setdefault(row.section, []).append(Fact(row.label, _value(application, row, text)))
+        fact = Fact(
+            label=row.label,
+            value=_value(application, row, text) if text else _("not stated"),
+            changed=_yes_no(row, changed.get(row.key, "")),
+            key=row.key if row.key in named else "",
+            asked=wrong.get(row.key),
+        )
+        found.setdefault(row.section, []).append(fact)
     return [Section(title, facts) for title, facts in found.items()]
 
 
@@ -119,6 +157,11 @@ def _value(application: Application, row: Any, text: str) -> Markup | str:
         lines = [line.split(" | ") for line in text.splitlines()]
         return cells.table([column["label"] for column in row.columns], lines)
     return str(row.choices.get(text, text))
+
+
+def _yes_no(row: Any, text: str) -> str:
+    """A kept answer as people read it."""
+    return {"yes": _("Yes"), "no": _("No")}.get(text, text) if row.kind == "yes_no" else text
 
 
 def _findings(why: policy.Explanation) -> list[Finding]:
@@ -163,17 +206,35 @@ def _events(application: Application) -> list[Event]:
         .options(joinedload(Decision.account))
         .order_by(Decision.id.desc())
     )
-    return [*_void(application), *(_event(row) for row in rows)]
+    found = list(rows)
+    void = void_decisions(found, application.route)
+    changes = changes_of(db.session(), application)
+    labels = correctable(application.revision)
+    return [
+        *_void(application),
+        *(
+            _event(row, row.id in void, _changed(changes.get(row.batch_id, ()), labels))
+            for row in found
+        ),
+    ]
 
 
-def _event(row: Decision) -> Event:
+def _changed(changes: Iterable[FieldChange], labels: dict[str, str]) -> str:
+    return "；".join(
+        f"{labels.get(row.field, row.field)}：{row.was or '–'} → {row.becomes or '–'}"
+        for row in changes
+    )
+
+
+def _event(row: Decision, void: bool, changed: str) -> Event:
     stage = f"{book().title(row.from_stage)} · " if row.from_stage and row.outcome != SUBMIT else ""
     return Event(
         what=f"{stage}{_(OUTCOMES.get(row.outcome, row.outcome))}",
         who=row.account.name if row.account else _("System"),
         when=format_datetime(row.decided_at, "yyyy-MM-dd HH:mm"),
-        note=row.reason,
+        note="；".join(part for part in (row.reason, changed) if part),
         tone=TONES.get(row.outcome, "info"),  # type: ignore[arg-type]
+        void=void,
     )
 
 

@@ -15,12 +15,15 @@ from werkzeug.wrappers import Response
 from admin_views import application_acts as acts
 from admin_views import application_cells as made
 from admin_views import application_forms as forms
+from admin_views.act_outcome import Outcomes
 from admin_views.answer_filter import AnswerFilter
 from admin_views.answer_filter import offered as answers_offered
 from admin_views.application_detail import detail
 from admin_views.application_files import PERMISSIONS as FILES
 from admin_views.application_files import Attachments
 from admin_views.application_intake import Intake
+from admin_views.application_money import CALCULATOR, Calculator, to_calculator
+from admin_views.application_money import PERMISSIONS as MONEY
 from admin_views.base import PortalModelView
 from admin_views.choices import districts, programmes, worded
 from admin_views.filters import ListFilter, equals, equals_number
@@ -38,10 +41,13 @@ from models.application import (
     Application,
 )
 from models.base import db
+from models.evidence import RESULTS
 from portal.access import audit
 from portal.access.permissions import may
 from portal.calendar import calendar_of
+from portal.evidence.duplicates import looks_duplicate
 from portal.review.deadlines import due_by
+from portal.review.registry_checks import standing_at
 from portal.review.standing import not_own
 from portal.theme import cells
 from portal.theme.pages import Detail
@@ -52,7 +58,14 @@ from portal.web.actor import clock, current_actor
 from portal.web.exports import start_export
 
 SOON = timedelta(days=3)
+NONE = "none"
+"""Chosen to see the cases that no authority was asked about."""
 REVEALED = ("id_number", "phone", "account")
+DECIDING = (
+    "action_view", "confirm", "outcome", "act_progress", "outcome_sheet", "undo_act", "go_on_act",
+    "acts", "stage_view",
+)  # fmt: skip
+"""The pages that belong to whoever decides."""
 
 
 def _mine() -> Sequence[Any]:
@@ -73,7 +86,15 @@ def _tiers() -> Iterable[tuple[str, str]]:
     return [(key, key) for key in made.book().tier_keys()]
 
 
-class ApplicationView(Intake, Attachments, PortalModelView):
+def _registry(value: str) -> Any:
+    return standing_at("" if value == NONE else value)
+
+
+def _registry_results() -> list[tuple[str, str]]:
+    return [*worded(RESULTS), (NONE, _("No check at all"))]
+
+
+class ApplicationView(Intake, Attachments, Calculator, Outcomes, PortalModelView):
     """Every application in the actor's subtree."""
 
     permission = "application"
@@ -112,6 +133,8 @@ class ApplicationView(Intake, Attachments, PortalModelView):
         ListTab("held", _l("To be confirmed"), lambda: [
             Application.state == WAITING, Application.verdict == HELD]),
         ListTab("due", _l("Due soon"), _due_soon),
+        ListTab("duplicate", _l("Looks duplicate"), lambda: [
+            Application.state.in_((WAITING, RETURNED, APPROVED)), looks_duplicate()]),
         ListTab("returned", _l("Returned"), lambda: [Application.state == RETURNED]),
         ListTab("decided", _l("Decided"), lambda: [
             Application.state.in_((APPROVED, PAID, REFUSED))]),
@@ -124,6 +147,7 @@ class ApplicationView(Intake, Attachments, PortalModelView):
                    lambda: made.book().stage_titles().items()),
         ListFilter("verdict", _l("Verdict"), equals(Application.verdict),
                    lambda: worded(VERDICTS)),
+        ListFilter("registry", _l("Registry result"), _registry, _registry_results),
         AnswerFilter("answer", _l("Answer on the form"), lambda _value: true(),
                      answers_offered),
         ListFilter("tier", _l("Level"), equals(Application.tier_key), _tiers),
@@ -137,15 +161,14 @@ class ApplicationView(Intake, Attachments, PortalModelView):
     @property
     def permissions(self) -> dict[str, str]:
         """Deciding needs more than reading; revealing is its own permission."""
-        acts = ("action_view", "confirm", "outcome", "stage_view")
-        decides = dict.fromkeys(acts, "application:decide")
+        decides = dict.fromkeys(DECIDING, "application:decide")
         special = {
             "reveal": "applicant:reveal",
             "export_rows": "application:export",
             "export_full": "applicant:reveal",
             "withdraw": "application:write",
         }
-        return super().permissions | decides | special | FILES
+        return super().permissions | decides | special | FILES | MONEY
 
     def load(self, ids: Sequence[int]) -> list[Any]:
         """One joined statement for the page."""
@@ -153,8 +176,10 @@ class ApplicationView(Intake, Attachments, PortalModelView):
 
     def actions(self) -> Sequence[Action]:
         """The decisions, for whoever decides at some stage."""
-        allowed = may(current_actor(), "application:decide")
-        return acts.actions() if allowed else ()
+        if not may(current_actor(), "application:decide"):
+            return ()
+        owed = Action(CALCULATOR, _("Shares and matches"), icon="coin-yuan", direct=True)
+        return [*acts.actions(), owed]
 
     def tools(self) -> list[Tool]:
         """Entering, importing and exporting."""
@@ -163,6 +188,11 @@ class ApplicationView(Intake, Attachments, PortalModelView):
             url = url_for(".export_rows", **self.state_of(request.args))
             found.append(Tool(_("Export"), url, icon="table-export", post=True))
             found += self._more_sheets()
+        if may(current_actor(), "matching:read"):
+            url = url_for(".calculator", **self.state_of(request.args))
+            found.append(Tool(_("Shares and matches"), url, icon="coin-yuan"))
+        if may(current_actor(), "application:decide"):
+            found.append(Tool(_("My decisions"), url_for(".acts"), icon="history"))
         if may(current_actor(), "application:import"):
             found.append(Tool(_("Import"), url_for("imports.upload"), icon="table-import"))
         return [*found, *super().tools()]
@@ -230,7 +260,9 @@ class ApplicationView(Intake, Attachments, PortalModelView):
 
     @expose("/action/", methods=("POST",))
     def action_view(self) -> Any:
-        """Freeze what was chosen."""
+        """Freeze what was chosen, or work out its money."""
+        if request.form.get("action") == CALCULATOR:
+            return to_calculator()
         return acts.freeze_chosen(self)
 
     @expose("/confirm/<token>", methods=("GET", "POST"))
@@ -238,10 +270,35 @@ class ApplicationView(Intake, Attachments, PortalModelView):
         """Show the frozen set and decide it."""
         return acts.confirm_page(self, token)
 
-    @expose("/outcome/<int:batch_id>")
-    def outcome(self, batch_id: int) -> Any:
+    @expose("/outcome/<token>")
+    def outcome(self, token: str) -> Any:
         """Tell what was done."""
-        return acts.outcome_page(self, batch_id)
+        return self.outcome_page(token)
+
+    @expose("/outcome/<token>/progress")
+    def act_progress(self, token: str) -> Any:
+        """How far a large act is."""
+        return self.progress_of(token)
+
+    @expose("/outcome/<token>/sheet")
+    def outcome_sheet(self, token: str) -> Any:
+        """What was not done, as a sheet."""
+        return self.sheet_of(token)
+
+    @expose("/outcome/<token>/undo", methods=("POST",))
+    def undo_act(self, token: str) -> Any:
+        """Take an act back."""
+        return self.take_back(token)
+
+    @expose("/outcome/<token>/on", methods=("POST",))
+    def go_on_act(self, token: str) -> Any:
+        """Go on with an act whose work stopped."""
+        return self.continue_act(token)
+
+    @expose("/acts/")
+    def acts(self) -> Any:
+        """What this person decided of late."""
+        return self.acts_page()
 
     @expose("/full", methods=("GET", "POST"))
     def export_full(self) -> Any:

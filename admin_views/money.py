@@ -5,20 +5,32 @@ from __future__ import annotations
 from io import BytesIO
 from typing import Any, ClassVar
 
-from flask import flash, redirect, request, url_for
+from flask import abort, flash, redirect, request, url_for
 from flask_admin import expose
 from flask_wtf import FlaskForm
-from sqlalchemy import select
+from markupsafe import Markup
+from sqlalchemy import func, select
 from sqlalchemy.orm import joinedload
-from wtforms import DateField, SelectField
-from wtforms.validators import InputRequired
+from wtforms import DateField, SelectField, StringField
+from wtforms.validators import InputRequired, Length
 
 from admin_views.base import PortalModelView, SeenVersion
 from admin_views.choices import districts, offered, programmes, worded
 from admin_views.filters import ListFilter, equals, equals_number
 from admin_views.rule_fields import YuanField
 from models.base import N_, Refusal, db
-from models.funding import BATCH_STATES, MADE, TRANSFERRED, Budget, Payment, PaymentBatch
+from models.funding import (
+    BATCH_STATES,
+    MADE,
+    PAID,
+    REVERSALS,
+    TRANSFERRED,
+    Budget,
+    Payment,
+    PaymentBatch,
+    PaymentReversal,
+    PaymentShare,
+)
 from models.organization import Organization
 from models.programme import Programme
 from models.types import Fen
@@ -26,6 +38,7 @@ from portal.access.permissions import may, require
 from portal.exchange.payment_sheet import write_payments
 from portal.funding.budget import set_budget
 from portal.funding.payout import make_batch, mark_paid, mark_transferred
+from portal.funding.reversals import reverse_payment
 from portal.theme import cells
 from portal.theme.pages import Detail, Fact, Section
 from portal.theme.shapes import Action
@@ -132,7 +145,14 @@ class BatchView(PortalModelView):
     def permissions(self) -> dict[str, str]:
         """Making and moving batches is finance's."""
         makes = dict.fromkeys(("create_view", "action_view"), "payment:make")
-        return super().permissions | makes | {"move": "payment:export"}
+        return (
+            super().permissions
+            | makes
+            | {
+                "move": "payment:export",
+                "returned": "payment:make",
+            }
+        )
 
     @property
     def can_create(self) -> bool:
@@ -173,33 +193,57 @@ class BatchView(PortalModelView):
     def details_of(self, model: PaymentBatch) -> Detail:
         """The batch, its people in order of approval, and the next step."""
         shown = super().details_of(model)
-        people = db.session.scalars(
-            select(Payment)
-            .where(Payment.batch_id == model.id)
-            .options(joinedload(Payment.application))
-            .order_by(Payment.position)
-            .limit(SHOWN)
-        )
-        facts = [
-            Fact(
-                f"{row.position}. {row.application.applicant.name}",
-                cells.link(
-                    url_for("application.details_view", id=row.application_id),
-                    f"{row.application.number} · ¥{cells.yuan(row.amount_fen)}",
-                    drawer=False,
-                ),
-            )
-            for row in people
-        ]
+        facts = [_person(model, row, reversal) for row, reversal in _people(model)]
         return Detail(
             title=shown.title,
             subtitle=model.district.name,
-            sections=[*shown.sections, Section(_("People"), facts)],
+            sections=[
+                *shown.sections,
+                Section(_("Who pays"), _payers(model)),
+                Section(_("People"), facts),
+            ],
             value=f"{model.id}:{model.version}",
             actions=self._steps(model),
             action_url=url_for(".move"),
             page_url=shown.page_url,
         )
+
+    @expose("/returned/<int:row_id>", methods=("GET", "POST"))
+    def returned(self, row_id: int) -> Any:
+        """Record that one person's payment came back."""
+        payment = self._payment(row_id)
+        form = _return_form()(data={"on": clock().today()})
+        back = url_for(".details_view", id=payment.batch_id)
+        if request.method == "POST" and form.validate():
+            try:
+                reverse_payment(
+                    db.session(), current_actor(), clock(), payment,
+                    form.kind.data, form.on.data, form.reason.data,
+                )  # fmt: skip
+                db.session.commit()
+                flash(_("It was recorded that the payment came back."), "success")
+                return redirect(back)
+            except Refusal as refusal:
+                db.session.rollback()
+                flash(words_of(refusal), "error")
+        name, number = payment.application.applicant.name, payment.application.number
+        return self.render(
+            "admin/model/edit.html",
+            form=form,
+            form_opts=None,
+            model=payment,
+            return_url=back,
+            form_title=f"{name} · {number} · ¥{cells.yuan(payment.amount_fen)}",
+            form_lead=_("What the bank returned is paid again by the next batch."),
+        )
+
+    def _payment(self, row_id: int) -> Payment:
+        """A payment of a batch that the actor sees."""
+        found = db.session.get(Payment, row_id) if row_id < 10**18 else None
+        if found is None:
+            abort(404)
+        self.get_one(str(found.batch_id))
+        return found
 
     @expose("/move", methods=("GET", "POST"))
     def move(self) -> Any:
@@ -246,6 +290,48 @@ class BatchView(PortalModelView):
         return steps
 
 
+def _people(batch: PaymentBatch) -> Any:
+    """The payments of *batch* in their order, each with what came back."""
+    return db.session.execute(
+        select(Payment, PaymentReversal)
+        .outerjoin(PaymentReversal, PaymentReversal.payment_id == Payment.id)
+        .where(Payment.batch_id == batch.id)
+        .options(joinedload(Payment.application))
+        .order_by(Payment.position)
+        .limit(SHOWN)
+    )
+
+
+def _person(batch: PaymentBatch, row: Payment, reversal: PaymentReversal | None) -> Fact:
+    url = url_for("application.details_view", id=row.application_id)
+    words = f"{row.application.number} · ¥{cells.yuan(row.amount_fen)}"
+    shown = cells.link(url, words, drawer=False)
+    if reversal is not None:
+        came = f"{_(REVERSALS[reversal.kind])} {reversal.came_on} · {reversal.reason}"
+        shown += Markup(" ") + cells.chip(came, "warn")
+    elif batch.state == PAID and may(current_actor(), "payment:make"):
+        there = url_for(".returned", row_id=row.id)
+        shown += Markup(" · ") + cells.link(there, _("Came back"), drawer=False)
+    return Fact(f"{row.position}. {row.application.applicant.name}", shown)
+
+
+def _payers(batch: PaymentBatch) -> list[Fact]:
+    """What each payer bears of *batch*, those on top told apart."""
+    rows = db.session.execute(
+        select(Organization.name, PaymentShare.is_on_top, func.sum(PaymentShare.amount_fen))
+        .join(PaymentShare, PaymentShare.payer_id == Organization.id)
+        .join(Payment, Payment.id == PaymentShare.payment_id)
+        .where(Payment.batch_id == batch.id)
+        .group_by(Organization.id, Organization.name, PaymentShare.is_on_top)
+        .order_by(PaymentShare.is_on_top, Organization.id)
+        .limit(SHOWN)
+    )
+    return [
+        Fact(f"{name}（{_('on top')}）" if on_top else name, cells.amount(int(fen), sign=True))
+        for name, on_top, fen in rows
+    ]
+
+
 def _payment_list(batch: PaymentBatch) -> Any:
     target = BytesIO()
     write_payments(db.session(), current_actor(), clock(), batch, target, told)
@@ -255,6 +341,15 @@ def _payment_list(batch: PaymentBatch) -> Any:
 
 def _step_title(batch: PaymentBatch) -> str:
     return _("Mark as transferred") if batch.state == MADE else _("Mark as paid")
+
+
+def _return_form() -> Any:
+    fields = {
+        "kind": SelectField(_("What happened"), choices=offered(worded(REVERSALS))),
+        "on": DateField(_("Day"), [InputRequired()]),
+        "reason": StringField(_("Reason"), [InputRequired(), Length(min=2, max=500)]),
+    }
+    return type("ReturnForm", (FlaskForm,), fields)
 
 
 def _day_form() -> Any:

@@ -7,7 +7,7 @@ import os
 from functools import cache, partial
 
 from babel import Locale
-from flask import Flask, request
+from flask import Flask, current_app, request
 from flask_babel import Babel
 from flask_migrate import Migrate
 from flask_wtf.csrf import CSRFProtect
@@ -30,22 +30,28 @@ def create_app(config: Config | None = None) -> Flask:
     """The application for *config*, by default the one of the environment."""
     config = config or Config.from_env(os.environ)
     app = Flask("portal", instance_path=str(config.home))
-    app.config.update(_flask_settings(config))
-    app.extensions["portal_config"] = config
-    clock = Clock(config.today)
-    app.extensions["portal_clock"] = clock
-    keyring.configure(config.field_keys, config.index_key)
-    vault.configure(config.home)
+    configure(app, config)
     db.init_app(app)
     migrate.init_app(app)
     csrf.init_app(app)
     build_if_stale()
-    Babel(app, locale_selector=lambda: _locale(config))
+    Babel(app, locale_selector=_locale)
     words.register(app)
     app.before_request(_begin)
-    queue.configure(config.home, config.redis_url, clock, app.app_context, config.testing)
     _register(app)
     return app
+
+
+def configure(app: Flask, config: Config) -> None:
+    """Give *app* and what it works with the settings of *config*."""
+    app.instance_path = str(config.home)
+    app.config.update(_flask_settings(config))
+    clock = Clock(config.today)
+    app.extensions["portal_config"] = config
+    app.extensions["portal_clock"] = clock
+    keyring.configure(config.field_keys, config.index_key)
+    vault.configure(config.home)
+    queue.configure(config.home, config.redis_url, clock, app.app_context, config.testing)
 
 
 def _flask_settings(config: Config) -> dict[str, object]:
@@ -72,7 +78,8 @@ def _flask_settings(config: Config) -> dict[str, object]:
     }
 
 
-def _locale(config: Config) -> Locale:
+def _locale() -> Locale:
+    config: Config = current_app.extensions["portal_config"]
     chosen = request.cookies.get("locale", "") if request else ""
     return _parsed(chosen if chosen in ("zh_CN", "en") else config.locale)
 

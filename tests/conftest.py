@@ -15,8 +15,10 @@ from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
+from argon2 import PasswordHasher
 from flask import Flask
 from flask_migrate import upgrade
 from sqlalchemy.orm import Session
@@ -29,7 +31,9 @@ from portal.access.actor import Actor
 from portal.app import create_app
 from portal.clock import Clock
 from portal.config import Config
+from portal.policy import pack_files
 from tests.support import postgres
+from tests.support.apps import kept_app
 
 PASSWORD = "kite-plum-91-harbour"
 TODAY = date(2026, 5, 20)
@@ -68,6 +72,24 @@ def make_config(url: str, home: Path, **settings: object) -> Config:
         "testing": True,
     }
     return Config(**(values | settings))  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _cheap() -> Iterator[None]:
+    """What costs time and is not under test: strong hashes, the same files parsed again."""
+    marks: dict[bytes, Any] = {}
+    load = pack_files._load
+
+    def kept(path: Path) -> Any:
+        content = path.read_bytes()
+        if content not in marks:
+            marks[content] = load(path)
+        return marks[content]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pack_files, "_load", kept)
+        patch.setattr(passwords, "_hasher", PasswordHasher(1, 8, 1))
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -123,14 +145,18 @@ def settings() -> dict[str, object]:
 
 
 @pytest.fixture
-def app(database_url: str, tmp_path: Path, settings: dict[str, object]) -> Iterator[Flask]:
-    """The application on a fresh database. Web tests push no context around their requests."""
-    application = create_app(make_config(database_url, tmp_path, **settings))
-    if "theme" not in application.blueprints:
-        from portal import theme
-        from portal.theme.shapes import Shell
+def own_app() -> bool:
+    """Whether a test adds to its application, so that nobody else may have it."""
+    return False
 
-        theme.register(application, lambda: Shell(brand="匠心"))
+
+@pytest.fixture
+def app(
+    database_url: str, tmp_path: Path, settings: dict[str, object], own_app: bool
+) -> Iterator[Flask]:
+    """The application on a fresh database. Web tests push no context around their requests."""
+    config = make_config(database_url, tmp_path, **settings)
+    application = create_app(config) if own_app else kept_app(config)
     yield application
     begin_writing(False)
     with application.app_context():

@@ -8,14 +8,17 @@ from typing import Any
 import click
 from sqlalchemy import select
 
+from models.application import Application
 from models.base import N_, Refusal, db
-from models.funding import PaymentBatch
+from models.funding import BOUNCED, REVERSALS, PaymentBatch
 from models.organization import Organization
 from models.types import Fen
 from portal.access.accounts import actor_named
 from portal.cli import clock, verb
 from portal.funding.budget import set_budget
+from portal.funding.matching import Owed, matching
 from portal.funding.payout import make_batch, mark_paid, mark_transferred
+from portal.funding.reversals import last_payment, reverse_payment
 from portal.policy.packs import programme_called
 
 
@@ -23,6 +26,12 @@ class NoSuchUnion(Refusal):
     """No union has the code that was given."""
 
     message = N_("There is no union with the code %(code)s.")
+
+
+class NoSuchPayment(Refusal):
+    """The application has no such payment."""
+
+    message = N_("Application %(number)s has no such payment.")
 
 
 class NoSuchBatch(Refusal):
@@ -63,9 +72,7 @@ def budget_command(code: str, yuan: int, login: str) -> dict[str, Any]:
 def pay_command(code: str, district: str, login: str) -> dict[str, Any]:
     """Make a payment batch of a district's approved applications."""
     session = db.session()
-    union = session.scalar(select(Organization).where(Organization.code == district))
-    if union is None:
-        raise NoSuchUnion(code=district)
+    union = _union(district)
     actor = actor_named(session, login)
     batch = make_batch(session, actor, clock(), programme_called(session, code), union)
     session.commit()
@@ -100,6 +107,77 @@ def paid_command(number: str, on: Any, login: str) -> dict[str, Any]:
     return _told(batch)
 
 
+@funding.command("match")
+@click.argument("code")
+@click.option("--district", help="Code of one district or bureau union.")
+@click.option("--try", "tried", multiple=True, help="Another weight: share=weight.")
+@click.option("--as", "login", required=True, help="The account that asks.")
+@verb
+def match_command(code: str, district: str | None, tried: tuple[str, ...], login: str) -> Any:
+    """Work out who owes what; nothing is written."""
+    session = db.session()
+    cases = None
+    if district is not None:
+        cases = select(Application.id).where(Application.district_id == _union(district).id)
+    instead = {key: int(text) if text.isdecimal() else 0 for key, text in map(_pair, tried)}
+    programme = programme_called(session, code)
+    found = matching(session, actor_named(session, login), programme, cases, instead)
+    return {
+        "programme": code,
+        "instalments": list(found.instalments.values()),
+        "rows": [_owed(row) for row in found.rows],
+        "totals": [_owed(row) for row in found.totals()],
+    }
+
+
+@funding.command("returned")
+@click.argument("application")
+@click.option("--kind", type=click.Choice(list(REVERSALS)), default=BOUNCED, show_default=True)
+@click.option("--instalment", default=1, show_default=True, help="Which part came back.")
+@click.option("--reason", required=True, help="Why it came back.")
+@click.option("--on", type=click.DateTime(["%Y-%m-%d"]), help="The day; today by default.")
+@click.option("--as", "login", required=True, help="The finance account that acts.")
+@verb
+def returned_command(
+    application: str, kind: str, instalment: int, reason: str, on: Any, login: str
+) -> dict[str, Any]:
+    """Record that a payment came back; what the bank returned is paid again by the next batch."""
+    session = db.session()
+    payment = last_payment(session, application, instalment)
+    if payment is None:
+        raise NoSuchPayment(number=application)
+    actor = actor_named(session, login)
+    made = reverse_payment(session, actor, clock(), payment, kind, _day(on), reason)
+    session.commit()
+    return {"application": application, "kind": made.kind, "fen": payment.amount_fen}
+
+
+def _pair(text: str) -> tuple[str, str]:
+    key, _equals, value = text.partition("=")
+    return key, value
+
+
+def _owed(row: Owed) -> dict[str, Any]:
+    return {
+        "district": row.district,
+        "share": row.key,
+        "payer": row.title or row.payer,
+        "on_top": row.on_top,
+        "cases": row.cases,
+        "not_stated": row.unknown,
+        "instalments_fen": list(row.instalments.values()),
+        "fen": row.fen,
+        "paid_fen": row.paid,
+    }
+
+
+def _union(code: str) -> Organization:
+    found = db.session.scalar(select(Organization).where(Organization.code == code))
+    if found is None:
+        raise NoSuchUnion(code=code)
+    return found
+
+
 def _day(on: Any) -> date:
     return on.date() if on else clock().today()
 
@@ -117,6 +195,7 @@ def _told(batch: PaymentBatch) -> dict[str, Any]:
         "state": batch.state,
         "people": batch.payments_count,
         "total_fen": batch.total_fen,
+        "budget_fen": batch.budget_fen,
     }
 
 

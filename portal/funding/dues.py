@@ -6,7 +6,7 @@ have done while it still waits at a later one (B22 二（四）4).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,7 +32,7 @@ from models.organization import Organization
 from models.programme import Programme, Revision
 from models.sharing import CITY, DISTRICT, Instalment
 from portal.policy.facts import source
-from portal.policy.shares import Part, instalment_fen, needs_of, parts_of
+from portal.policy.shares import NO_WEIGHTS, Part, instalment_fen, needs_of, parts_of
 
 Sql = ColumnElement[Any]
 
@@ -57,11 +57,11 @@ class Due:
         return _added(own)
 
 
-def dues_of(revision: Revision) -> list[Due]:
-    """The instalments of *revision*, at least one."""
+def dues_of(revision: Revision, instead: Mapping[str, int] = NO_WEIGHTS) -> list[Due]:
+    """The instalments of *revision*, at least one; *instead* tries other weights of shares."""
     rows: list[Instalment | None] = [*revision.instalments] or [None]
     weights = [row.weight if row else 1 for row in rows]
-    parts = parts_of(revision)
+    parts = parts_of(revision, instead)
     return [
         Due(
             place + 1,

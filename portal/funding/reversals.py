@@ -62,6 +62,17 @@ def reverse_payment(
     return found
 
 
+def last_payment(session: Session, number: str, instalment: int) -> Payment | None:
+    """The newest payment of the application *number*'s instalment (from 1)."""
+    return session.scalar(
+        select(Payment)
+        .join(Application, Application.id == Payment.application_id)
+        .where(Application.number == number, Payment.instalment == instalment)
+        .order_by(Payment.attempt.desc())
+        .limit(1)
+    )
+
+
 def _write(
     session: Session, actor: Actor, clock: Clock, payment: Payment, kind: str, on: date, reason: str
 ) -> PaymentReversal:

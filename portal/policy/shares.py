@@ -26,6 +26,7 @@ AWARDED: Mapping[str, Fact] = {
     AWARD: replace(FACTS[AWARD], build=lambda _revision: _DECIDED, needs=frozenset())
 }
 """The amount that was decided goes before what the tiers would pay."""
+NO_WEIGHTS: Mapping[str, int] = {}
 
 
 @dataclass(frozen=True)
@@ -40,13 +41,14 @@ class Part:
     fen: Sql
 
 
-def parts_of(revision: Revision) -> list[Part]:
+def parts_of(revision: Revision, instead: Mapping[str, int] = NO_WEIGHTS) -> list[Part]:
     """The parts of a case of *revision*; those inside add up to its amount.
 
-    Where no share with a weight applies, the city federation bears all of it.
+    Where no share with a weight applies, the city federation bears all of it. *instead* tries
+    other weights, by the share's key.
     """
     inside = [row for row in revision.shares if row.weight is not None]
-    weights = [_weight(row, revision) for row in inside]
+    weights = [_weight(row, instead.get(row.key, row.weight), revision) for row in inside]
     split = largest_remainder(_DECIDED, weights)
     found = [
         Part(row.key, row.title, row.payer, False, fen)
@@ -103,8 +105,8 @@ def _half_up(numerator: Sql, denominator: int) -> Sql:
     return (numerator * 2 + denominator) // (2 * denominator)
 
 
-def _weight(row: Share, revision: Revision) -> Sql:
-    return case((_applies(row, revision), row.weight), (~_applies(row, revision), 0), else_=None)
+def _weight(row: Share, weight: int | None, revision: Revision) -> Sql:
+    return case((_applies(row, revision), weight), (~_applies(row, revision), 0), else_=None)
 
 
 def _on_top(row: Share, rule: dict[str, Any], revision: Revision) -> Sql:

@@ -28,7 +28,8 @@ PACKS = sorted((ROOT / "seed" / "programmes").glob("*.yaml"))
 SCREENS = {
     "windows": "window", "channels": "channel", "fields": "formfield", "facts": "derivedfact",
     "attachments": "attachmentrule", "conditions": "condition", "tiers": "awardtier",
-    "bounds": "bound", "orders": "orderkey", "stages": "stage",
+    "bounds": "bound", "orders": "orderkey", "stages": "stage", "shares": "share",
+    "instalments": "instalment",
 }  # fmt: skip
 
 
@@ -79,6 +80,7 @@ def test_a_programme_is_made_from_nothing(
     _conditions(page)
     _tiers_and_bound(page)
     _stages(page)
+    _shares(page)
     expect(page.get_by_text("没有缺漏，可以发布。")).to_be_visible()
     screenshot(page, "editor-ready")
     page.set_viewport_size({"width": 390, "height": 900})
@@ -217,6 +219,17 @@ def _stages(page: Page) -> None:
     expect(rows.nth(2)).to_contain_text("10 个工作日")
 
 
+def _shares(page: Page) -> None:
+    for title, payer, weight in (("市总工会", "city", "1"), ("区局（产业）工会", "district", "2")):
+        _add(page, "shares")
+        _fill(page, title=title, clause="三", weight=weight)
+        page.locator("[name=payer]").select_option(payer)
+        _save(page)
+    rows = page.locator("#shares .jx-book-row")
+    expect(rows).to_have_count(2)
+    expect(rows.nth(1)).to_contain_text("占份数：2")
+
+
 def _judged(page: Page, screenshot: Shot) -> None:
     _sign_in(page, "unit")
     cases = (("2026-03-01", "高级", "900"), ("2025-03-01", "中级", "一"))
@@ -247,6 +260,9 @@ def _judged(page: Page, screenshot: Shot) -> None:
         shown = page.locator("#jx-drawer")
         expect(shown).to_contain_text("一")
         expect(shown).to_contain_text("发证日期在2026年以后，且不晚于申报当日")
+        if serial == 1:
+            expect(shown).to_contain_text("300.00")
+            expect(shown).to_contain_text("600.00")
         screenshot(page, f"editor-case-{serial}")
 
 

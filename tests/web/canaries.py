@@ -17,6 +17,7 @@ from models.applicant import Applicant
 from models.application import WAITING, Application, Attachment
 from models.base import db
 from models.certificate import SkillCertificate
+from models.evidence import DuplicatePair, PastAward, RegistryCheck
 from models.funding import PaymentBatch
 from models.notice import Notice
 from models.organization import Organization
@@ -44,6 +45,9 @@ OWNERS: dict[Any, str] = {
     Application: "organization_id",
     PaymentBatch: "district_id",
     Attachment: "application_id",  # a case has the number of its union
+    RegistryCheck: "application_id",
+    DuplicatePair: "application_id",
+    PastAward: "organization_id",
     Expert: "organization_id",
     ExpertConflict: "application_id",
     ScoreSheet: "application_id",
@@ -299,6 +303,57 @@ def _attachment(number: int) -> None:
             made_at=THEN,
         )
     )
+
+
+def _evidence(number: int, union: Organization) -> None:
+    """A check of the case, and a payment from before the system."""
+    word = marked(number)
+    said = {"field": "name", "state": "differs", "ours": word, "theirs": word}
+    db.session.add(
+        RegistryCheck(
+            id=number,
+            application_id=number,
+            kind="certificate",
+            result="differs",
+            source=word,
+            way="hand",
+            compared=[said],
+            note=word,
+            checked_on=THEN.date(),
+            account_id=number,
+            made_at=THEN,
+        )
+    )
+    past = PastAward(
+        id=number,
+        row_key=new_row_key(),
+        family="x",
+        title="项目",
+        year=2020,
+        organization_id=number,
+        district_id=union.district_id,
+        name=word,
+        number=word,
+        number_key=word,
+        amount_fen=100,
+        claim_key=word,
+        file_name=word,
+        made_at=THEN,
+    )
+    past.id_number = f"{ID_NUMBER}{number:04d}"
+    db.session.add(past)
+
+
+def _pairs(numbers: list[int]) -> None:
+    """Every case looks like the one before it, which is of another union, and like a payment."""
+    for number in numbers[1:]:
+        for other in ({"other_id": number - 1}, {"past_id": number - 1}):
+            db.session.add(
+                DuplicatePair(
+                    application_id=number, signs=",card,", mark="0" * 64, found_at=THEN, **other
+                )
+            )
+    db.session.flush()
 
 
 def _batch(number: int, programme: Programme) -> None:

@@ -17,6 +17,12 @@ CANARY = "3101011990" + "01011234"
 ANSWERS = {"/login": 200, "/healthz": 200, "/nowhere": 404, "/account/password": 302}
 
 
+@pytest.fixture
+def own_app() -> bool:
+    """Pages are added to it."""
+    return True
+
+
 @pytest.mark.parametrize(("url", "status"), ANSWERS.items())
 def test_every_answer_carries_its_headers(app: Flask, town: City, url: str, status: int) -> None:
     answer = Browser(app).get(url)

@@ -170,3 +170,51 @@ def test_accounts_are_in_full_for_who_pays_and_masked_for_who_looks_on(
     with till.app.app_context():
         export = select(AuditEntry.details).where(AuditEntry.action == "payment:export")
         assert db.session.scalars(export).one() == {"people": 3}
+
+
+def _paid_out(till: Till) -> Browser:
+    browser = till.browser("finance")
+    address = f"/payment/move?rowid={till.batch}"
+    for _step in range(2):
+        seen = _seen_version(browser.get(address).text)
+        browser.post(address, on=TODAY.isoformat(), seen_version=seen)
+    assert till.stored()[0] == "paid"
+    return browser
+
+
+def test_what_the_bank_returns_is_recorded_once_and_told(till: Till) -> None:
+    browser = _paid_out(till)
+    page = browser.get(f"/payment/details/?id={till.batch}").text
+    found = re.search(r"/payment/returned/(\d+)", page)
+    assert found is not None
+    assert "城市总工会" in page
+    address = found[0]
+    sent = {"kind": "bounced", "on": TODAY.isoformat(), "reason": "账号已注销"}
+    bad = browser.post(address, **sent | {"reason": "x"})
+    assert bad.status_code == 200
+    assert till.stored()[2] == {"paid"}
+    assert browser.post(address, **sent).status_code == 302
+    assert till.stored()[2] == {"paid", "approved"}
+    assert "账号已注销" in browser.get(f"/payment/details/?id={till.batch}").text
+    again = browser.post(address, **sent)
+    assert "已经退回" in again.text
+    assert browser.get("/payment/returned/999999999999999999").status_code == 404
+    assert browser.get("/payment/returned/999999999999999999999").status_code == 400
+    for login in ("auditor", "district"):
+        assert till.browser(login).get(address).status_code == 403
+
+
+def test_the_calculator_tells_who_owes_what_and_writes_nothing(till: Till) -> None:
+    browser = till.browser("finance")
+    page = browser.get("/application/calculator").text
+    assert "3,000" in page
+    assert "甲区总工会" in page
+    sheet = browser.get("/application/calculator/sheet")
+    rows = list(load_workbook(BytesIO(sheet.data)).active.iter_rows(values_only=True))
+    assert rows[1][2:] == ("3", "0", 3000, 3000, 0)
+    stranger = till.browser("stranger")
+    assert "3,000" not in stranger.get("/application/calculator").text
+    ids = browser.get("/application/calculator?ids=1,2").text
+    assert "2,000" in ids
+    for wrong in ("w-city=0", "w-city=99999999999", "ids=%00", "tier=%27", "programme=x"):
+        assert browser.get(f"/application/calculator?{wrong}").status_code in (200, 400)

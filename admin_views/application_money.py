@@ -1,0 +1,178 @@
+"""Money of the cases on the grid: who pays one of them, and who owes what for those chosen."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from typing import Any
+
+from flask import flash, redirect, request, url_for
+from flask_admin import expose
+from sqlalchemy import Select, select
+from werkzeug.datastructures import MultiDict
+
+from admin_views.choices import programmes
+from models.application import Application
+from models.base import Refusal, db
+from models.funding import REVERSALS
+from models.programme import Programme
+from models.sharing import PAYERS
+from portal.exchange.matching_sheet import write_matching
+from portal.funding.case_money import instalments_of, portions_of
+from portal.funding.matching import Matching, matching
+from portal.policy.judge import in_force
+from portal.theme import cells
+from portal.theme.matching import MatchingPage, Weight
+from portal.theme.pages import Fact, Section
+from portal.translations.words import gettext as _
+from portal.translations.words import told
+from portal.web.actor import clock, current_actor
+from portal.web.downloads import sheet_answer
+from portal.web.errors import words_of
+
+PERMISSIONS = {"calculator": "matching:read", "calculator_sheet": "matching:read"}
+CALCULATOR = "calculator"
+"""The action of the grid that leads to the calculation."""
+_WEIGHT, _MOST_IDS = "w-", 300
+
+
+class Calculator:
+    """What ``ApplicationView`` works out of money."""
+
+    matching: Any
+    render: Any
+
+    @expose("/calculator")
+    def calculator(self) -> Any:
+        """Who owes what for the cases that the list shows, or for those that were ticked."""
+        programme = _programme()
+        if programme is None:
+            flash(_("There is no programme yet."), "error")
+            return redirect(url_for(".index_view"))
+        found = self._work_out(programme)
+        return self.render("portal/matching.html", page=_page(programme, found))
+
+    @expose("/calculator/sheet")
+    def calculator_sheet(self) -> Any:
+        """The same as a sheet."""
+        programme = _programme()
+        found = self._work_out(programme) if programme else None
+        if programme is None or found is None:
+            return redirect(url_for(".index_view"))
+        target = BytesIO()
+        write_matching(db.session(), current_actor(), clock(), programme, found, target, told)
+        db.session.commit()
+        return sheet_answer(target, f"{programme.code}.xlsx")
+
+    def _work_out(self, programme: Programme) -> Matching | None:
+        try:
+            tried = _weights(request.args)
+            return matching(db.session(), current_actor(), programme, self._cases(), tried)
+        except Refusal as refusal:
+            flash(words_of(refusal), "error")
+            return None
+
+    def _cases(self) -> Select[Any]:
+        ids = [text for text in request.args.get("ids", "").split(",") if text.isdecimal()]
+        if ids:
+            chosen = [int(text) for text in ids[:_MOST_IDS] if len(text) < 19]
+            return select(Application.id).where(Application.id.in_(chosen))
+        return select(Application.id).where(*self.matching())
+
+
+def to_calculator() -> Any:
+    """From the ticked rows of the grid to their calculation."""
+    ids = [text.partition(":")[0] for text in request.form.getlist("rowid")]
+    if request.form.get("all") == "1" or len(ids) > _MOST_IDS:
+        query = request.form.get("url", "").partition("?")[2]
+        return redirect(f"{url_for('.calculator')}?{query}")
+    named = [text for text in ids if text.isdecimal() and len(text) < 19]
+    first = db.session.get(Application, int(named[0])) if named else None
+    programme = {"programme": first.programme_id} if first else {}
+    return redirect(url_for(".calculator", ids=",".join(named), **programme))
+
+
+def sections(application: Application) -> list[Section]:
+    """Who pays the case and in which parts, where that is more than one payer and one payment."""
+    session = db.session()
+    portions, parts = portions_of(session, application), instalments_of(session, application)
+    found = []
+    if len(portions) > 1:
+        found.append(Section(_("Who pays"), [_portion(row) for row in portions]))
+    if len(parts) > 1 or any(part.batch for part in parts):
+        found.append(Section(_("Payments"), [_part(row) for row in parts]))
+    return found
+
+
+def _portion(row: Any) -> Fact:
+    shown: Any = _("not stated") if row.fen is None else cells.amount(row.fen, sign=True)
+    title = row.title or _(PAYERS[row.payer])
+    return Fact(f"{title}（{_('on top')}）" if row.on_top else title, shown)
+
+
+def _part(row: Any) -> Fact:
+    amount = _("not stated") if row.fen is None else f"¥{cells.yuan(row.fen)}"
+    state = _("Waits to be released")
+    if row.reversal:
+        state = f"{row.batch} · {_(REVERSALS[row.reversal])}"
+    elif row.batch:
+        state = f"{row.batch} · {row.paid_on or _('in a batch')}"
+    elif row.released:
+        state = _("Can be paid")
+    return Fact(row.title or _("One payment"), f"{amount} · {state}")
+
+
+def _programme() -> Programme | None:
+    wanted = request.args.get("programme", "")
+    offered = [value for value, _title in programmes()]
+    chosen = wanted if wanted in offered else next(iter(offered), "")
+    return db.session.get(Programme, int(chosen)) if chosen else None
+
+
+def _weights(query: MultiDict[str, str]) -> dict[str, int]:
+    """Weights to try; one that is no number is told as a bad one."""
+    return {
+        key.removeprefix(_WEIGHT): int(text) if text.isdecimal() and len(text) < 9 else 0
+        for key, text in query.items()
+        if key.startswith(_WEIGHT) and text
+    }
+
+
+def _page(programme: Programme, found: Matching | None) -> MatchingPage:
+    tried = _weights(request.args)
+    revision = in_force(db.session(), programme)
+    weights = [
+        Weight(f"{_WEIGHT}{row.key}", row.title, tried.get(row.key, row.weight), row.weight)
+        for row in (revision.shares if revision else ())
+        if row.weight is not None
+    ]
+    kept = {
+        key: value
+        for key, value in request.args.items()
+        if not key.startswith(_WEIGHT) and key not in ("programme", "s")
+    }
+    titles = [title or _("One payment") for title in found.instalments.values()] if found else []
+    return MatchingPage(
+        programmes=list(programmes()),
+        programme=str(programme.id),
+        weights=weights,
+        kept=kept,
+        instalments=titles,
+        rows=[] if found is None else [_owed(row, found) for row in found.rows],
+        totals=[] if found is None else [_owed(row, found) for row in found.totals()],
+        sheet_url=url_for(".calculator_sheet", **request.args.to_dict()),
+        is_tried=any(weight.value != weight.usual for weight in weights),
+    )
+
+
+def _owed(row: Any, found: Matching) -> dict[str, Any]:
+    return {
+        "district": row.district,
+        "payer": row.title or _(PAYERS[row.payer]),
+        "on_top": row.on_top,
+        "cases": row.cases,
+        "unknown": row.unknown,
+        "parts": [row.instalments.get(place, 0) for place in found.instalments],
+        "fen": row.fen,
+        "paid": row.paid,
+        "left": row.fen - row.paid,
+    }
