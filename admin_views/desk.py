@@ -95,6 +95,7 @@ class DeskView(BaseView):
             open=_open(shown, _following(ids, shown.id), error) if shown else None,
             chosen=asked is not None,
             back_url=url_for(".index", s=_token()),
+            acts_url=url_for("application.acts"),
         )
         return self.render("portal/desk.html", desk=desk)
 

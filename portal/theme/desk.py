@@ -78,3 +78,4 @@ class Desk:
     open: OpenCase | None
     chosen: bool
     back_url: str
+    acts_url: str
