@@ -52,7 +52,6 @@ MENU: Lines = (
             (N_("Home"), "admin.index", "home", "home:read"),
             (N_("Review desk"), "desk.index", "gavel", "application:decide"),
             (N_("Applications"), "application.index_view", "users", "application:read"),
-            (N_("My decisions"), "application.acts", "history", "application:decide"),
             (N_("Imports"), "imports.upload", "upload", "application:import"),
         ),
     ),

@@ -31,7 +31,13 @@ from portal.translations.words import gettext as _
 from portal.web.actor import clock, current_actor
 from portal.web.errors import words_of
 
-_KINDS = {READY: "eligible", NEEDS_PERSON: "ask", INELIGIBLE: "refuse", "changed": "changed"}
+_KINDS = {
+    READY: "eligible",
+    NEEDS_PERSON: "ask",
+    INELIGIBLE: "refuse",
+    "changed": "changed",
+    "duplicate": "duplicate",
+}
 
 
 def actions() -> list[Action]:
