@@ -261,8 +261,8 @@ def _judged(page: Page, screenshot: Shot) -> None:
         expect(shown).to_contain_text("一")
         expect(shown).to_contain_text("发证日期在2026年以后，且不晚于申报当日")
         if serial == 1:
-            expect(shown).to_contain_text("300.00")
-            expect(shown).to_contain_text("600.00")
+            expect(shown).to_contain_text("¥300")
+            expect(shown).to_contain_text("¥600")
         screenshot(page, f"editor-case-{serial}")
 
 
