@@ -15,7 +15,19 @@ from dataclasses import astuple, dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, String, and_, case, cast, func, or_, select, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    Select,
+    String,
+    and_,
+    case,
+    cast,
+    func,
+    or_,
+    select,
+    tuple_,
+)
 from sqlalchemy.orm import Session, aliased
 
 from models.applicant import Applicant
@@ -337,7 +349,7 @@ _LINKS = ("certificate_id", "patent_id")
 
 def _half_alike(one: Any, two: Any) -> Sql:
     """One changed digit leaves one half as it was."""
-    half = func.length(one) / 2
+    half = func.length(one, type_=Integer) // 2  # "/" is no whole number on PostgreSQL
     return and_(
         one != two,
         func.length(one) == func.length(two),
