@@ -217,7 +217,7 @@ def _purses_off(session: Session) -> Iterator[str]:
             PaymentBatch.number,
             PaymentBatch.state,
             PaymentShare.payer_id,
-            Payment.attempt > 1,
+            Payment.attempt,
             PaymentReversal.kind,
             func.sum(PaymentShare.amount_fen),
         )
@@ -228,13 +228,13 @@ def _purses_off(session: Session) -> Iterator[str]:
             PaymentBatch.number,
             PaymentBatch.state,
             PaymentShare.payer_id,
-            Payment.attempt > 1,
+            Payment.attempt,
             PaymentReversal.kind,
         )
     )
     expected: Counter[tuple[str, int, str]] = Counter()
-    for number, state, payer, again, reversal, fen in shares:
-        expected[number, payer, RETURNED if again else BUDGET] -= int(fen)
+    for number, state, payer, attempt, reversal, fen in shares:
+        expected[number, payer, RETURNED if attempt > 1 else BUDGET] -= int(fen)
         expected[number, payer, _lies_in(state, reversal)] += int(fen)
     off = {key[0] for key in found.keys() | expected.keys() if found[key] != expected[key]}
     for number in sorted(off):
