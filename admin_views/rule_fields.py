@@ -18,6 +18,7 @@ from wtforms.widgets import TextInput
 from admin_views.choices import offered
 from admin_views.yaml_field import YamlField
 from portal.policy.operators import NONE, OPERATORS
+from portal.policy.pack_schema import shape_problems
 from portal.theme import cells
 from portal.translations.words import gettext as _
 
@@ -118,6 +119,17 @@ class MapField(RuleField):
         """A mapping."""
         if value is not None and not isinstance(value, dict):
             raise ValidationError(_("This is not a list of keys with values."))
+
+
+class StagePartField(MapField):
+    """What a stage says of its panel or its notice: checked by the schema of packs."""
+
+    def check(self, value: Any) -> None:
+        """A mapping of the shape that a pack has there."""
+        super().check(value)
+        for problem in shape_problems("stages", self.editor, value) if value is not None else ():
+            place = ".".join(map(str, problem.path))
+            raise ValidationError(f"{place} {_(problem.message, **problem.params)}".strip())
 
 
 class OfField(RuleField):

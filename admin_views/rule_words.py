@@ -8,12 +8,14 @@ from sqlalchemy import String, cast, func, select
 
 from models.base import N_, db
 from models.catalogue import Catalogue, CatalogueEntry
+from models.panel import CONFLICTS, OWN_DISTRICT, OWN_UNIT
 from models.programme import FIELD_KINDS
 from portal.calendar import BACK, FORWARD, NONE
 from portal.policy.check import ENTERED, STAGE
 from portal.policy.facts import DATE
 from portal.policy.operators import OPERATORS
 from portal.policy.row_words import ROUNDING_MODES, ROUNDING_UNITS, RowReader
+from portal.policy.stage_checks import JOINS
 from portal.policy.vocabulary import Vocabulary
 from portal.translations.words import gettext as _
 
@@ -86,6 +88,14 @@ SAID = {
     "distinct": N_("Each counted once by"),
     "no_deadline": N_("No deadline"),
     "yuan": N_("yuan"),
+    "has_panel": N_("Experts score at this stage"),
+    "most_points": N_("Most points"),
+    "weight": N_("Weight (optional)"),
+    "joined": N_("Sheets are joined by"),
+    "fewest": N_("Fewest sheets"),
+    "decimals": N_("Decimals"),
+    "into": N_("The score goes to"),
+    "reading": N_("Reading chosen"),
 }
 """Words of the widgets themselves."""
 
@@ -109,6 +119,8 @@ def told_to_script(words: Vocabulary) -> dict[str, Any]:
         "steps": [[key, _(PERIOD_NAMES[key])] for key in ("days", "months", "years")],
         "units": _pairs(ROUNDING_UNITS),
         "modes": _pairs(ROUNDING_MODES),
+        "joins": _pairs(JOINS),
+        "conflicts": [[key, _(CONFLICTS[key])] for key in (OWN_UNIT, OWN_DISTRICT)],
         "column_kinds": [[key, _(FIELD_KINDS[key])] for key in COLUMN_KINDS],
         "says": {key: _(text) for key, text in SAID.items()},
     }

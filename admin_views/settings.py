@@ -29,6 +29,7 @@ from portal.access.permissions import ROLES
 from portal.policy.facts import MONEY, NUMBER
 from portal.policy.pack_schema import FORMS
 from portal.policy.row_words import RowReader
+from portal.policy.stage_checks import PANEL, PUBLIC_NOTICE
 from portal.policy.starters import stored_fields
 from portal.policy.vocabulary import ROW, Vocabulary
 from portal.translations.words import gettext as _
@@ -204,9 +205,13 @@ class StageView(PolicyRowView):
     column_list = ("title", "key", "revision", "clause", "acts", "due")
     form_columns = (
         "title", "clause", "acts", "kind", "words", "returns_to", "keeps_place",
-        "keeps_within", "due", "is_editable",
+        "keeps_within", "due", "panel", "lasts", "is_editable",
         "channels", "when",
     )  # fmt: skip
+    shown_for: ClassVar[dict[str, tuple[str, tuple[str, ...]]]] = {
+        "panel": ("kind", (PANEL,)),
+        "lasts": ("kind", (PUBLIC_NOTICE,)),
+    }
     fields: ClassVar[dict[str, Any]] = {"acts": SelectField}
     arguments: ClassVar[dict[str, dict[str, Any]]] = {
         "acts": {"choices": [SelectChoice(role, _l(word)) for role, word in ROLES.items()]}

@@ -64,10 +64,24 @@ def schema_problems(document: dict[str, Any]) -> list[Problem]:
     return [*found, *_texts(document, ()), *_amounts(document)]
 
 
+def shape_problems(section: str, key: str, value: Any) -> list[Problem]:
+    """What the schema refuses in *value* as the *key* of a row of *section*."""
+    whole = _schema()
+    part = whole["properties"][section]["items"]["properties"][key]
+    found = Draft202012Validator(part | {"$defs": whole["$defs"]}).iter_errors(value)
+    return [problem for error in found for problem in WORDS[str(error.validator)](error)]
+
+
 @cache
 def _validator() -> Draft202012Validator:
-    schema = json.loads(Path(__file__).with_name("pack.schema.json").read_text(encoding="utf-8"))
-    return Draft202012Validator(schema)
+    return Draft202012Validator(_schema())
+
+
+@cache
+def _schema() -> dict[str, Any]:
+    text = Path(__file__).with_name("pack.schema.json").read_text(encoding="utf-8")
+    schema: dict[str, Any] = json.loads(text)
+    return schema
 
 
 def _problem(error: ValidationError, message: str, **params: Any) -> Problem:

@@ -312,6 +312,58 @@
       return place;
     }
 
+    // ---- how experts score, and how long a notice lasts
+    function panel(value, set) {
+      if (value !== null && !isMap(value)) return null;
+      const fresh = { criteria: [], joined: words.joins[0][0], fewest: 1, into: "" };
+      let now = value;
+      const place = el("div");
+      const put = (key, nothing = "") => (part) => {
+        now = { ...now, [key]: part };
+        if (part === nothing || (Array.isArray(part) && !part.length && key !== "criteria")) delete now[key];
+        set(now);
+      };
+      const criterion = (item, change) => {
+        let one = item;
+        const keep = (key) => (part) => {
+          one = { ...one, [key]: part };
+          if (part === "") delete one[key];
+          change(one);
+        };
+        return inline(input("text", one.title, keep("title"), says.label, { placeholder: says.label, maxLength: 60 }),
+          labelled(says.most_points, number(one.most, keep("most"), says.most_points, { min: 1, step: 1 })),
+          labelled(says.weight, number(one.weight, keep("weight"), says.weight, { min: 1, step: 1 })));
+      };
+      const made = (items) => items.map((item, at) => ({ ...item, key: item.key || `c${at + 1}` }));
+      function draw() {
+        const has = tick(now !== null, (on) => { now = on ? fresh : null; set(now); draw(); }, says.has_panel);
+        if (now === null) return place.replaceChildren(has);
+        const conflicts = { key: "", choices: words.conflicts };
+        place.replaceChildren(has,
+          rows(now.criteria ?? [], (items) => put("criteria")(made(items)), criterion, [[says.add, () => ({ title: "", most: 20 })]]),
+          inline(labelled(says.joined, select(words.joins, now.joined, put("joined"), says.joined, null)),
+            labelled(says.fewest, number(now.fewest, put("fewest"), says.fewest, { min: 1, step: 1 })),
+            labelled(says.decimals, number(now.decimals, put("decimals"), says.decimals, { min: 0, max: 3, step: 1 })),
+            labelled(says.into, factSelect(now.into, put("into"), (item) => item.kind === "number" && item.key.startsWith("field.")))),
+          inline(parts.ticks(conflicts, now.conflicts ?? [], put("conflicts"))),
+          labelled(says.reading, input("text", now.reading, put("reading"), says.reading, { maxLength: 400 })));
+      }
+      draw();
+      return place;
+    }
+
+    function lasts(value, set) {
+      const lengths = words.steps.filter(([key]) => key === "days").concat(words.periods.filter(([key]) => key === "working_days"));
+      let { reading = "", ...rest } = value ?? {};
+      let [unit, count] = Object.entries(rest)[0] ?? ["working_days", ""];
+      if (value !== null && (!isMap(value) || !lengths.some(([key]) => key === unit) || Object.keys(rest).length > 1)) return null;
+      const send = () => set(count === "" ? null : { [unit]: count, ...(reading ? { reading } : {}) });
+      const put = (change) => (part) => { change(part); send(); };
+      return el("div", {}, inline(number(count, put((v) => { count = v; }), says.count, { min: 1, step: 1 }),
+        select(lengths, unit, put((v) => { unit = v; }), says.unit, null)),
+      labelled(says.reading, input("text", reading, put((v) => { reading = v.trim(); }), says.reading, { maxLength: 400 })));
+    }
+
     // ---- the columns of a table field
     function columns(value, set) {
       if (value !== null && !Array.isArray(value)) return null;
@@ -335,6 +387,6 @@
       }, [[says.add, () => ({ key: "", label: "", kind: "text" })]]);
     }
 
-    return { terms, "optional-terms": optionalTerms, group, pairs, words: fixedWords, due, length, amount, uplift, rounding, of, columns };
+    return { terms, "optional-terms": optionalTerms, group, pairs, words: fixedWords, due, length, amount, uplift, rounding, of, columns, panel, lasts };
   }
 })();

@@ -208,5 +208,5 @@ const RuleValues = (words) => {
 
   const freshValue = (takes) => ({ none: undefined, one: "", two: ["", ""], many: [], table: "" })[takes];
 
-  return { el, named, select, input, number, tick, button, facts, inScope, factSelect, ofKind, money, offered, cell, raw, list, values, freshValue, catalogue, isMap, has };
+  return { el, named, select, input, number, tick, button, facts, inScope, factSelect, ofKind, money, offered, cell, raw, list, ticks, values, freshValue, catalogue, isMap, has };
 };
