@@ -1,4 +1,4 @@
-"""Projects in a browser, in Chinese: scored, ranked, chosen, on notice, objected to, passed (B22)."""
+"""Projects in a browser: scored, ranked, chosen, on notice, objected to, passed (B22)."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def settings() -> dict[str, object]:
 
 
 @pytest.fixture
-def hall(app: Flask, tmp_path: Path) -> Iterator[Hall]:
+def hall(app: Flask, tmp_path: Path) -> Hall:
     """Four projects that wait to be scored, one place of the highest sum, three experts."""
     with app.app_context():
         begin_writing()
@@ -52,7 +52,7 @@ def hall(app: Flask, tmp_path: Path) -> Iterator[Hall]:
         db.session.commit()
         begin_writing(False)
         made.cases = cases  # type: ignore[attr-defined]
-    yield made
+    return made
 
 
 @pytest.fixture
