@@ -12,6 +12,7 @@ from sqlalchemy import func, select
 from admin_views import application_acts as acts
 from models.application import HELD, INELIGIBLE, WAITING, Application
 from models.base import db
+from models.decision import PASS
 from models.panel import Expert, ScoreSheet
 from models.programme import STAGE_KINDS, Programme, Revision, Stage
 from portal.access.permissions import may
@@ -34,7 +35,7 @@ from portal.theme.panels import (
     SlateRow,
     StageLine,
 )
-from portal.theme.shapes import Choice
+from portal.theme.shapes import Action, Choice
 from portal.translations.words import gettext as _
 from portal.translations.words import told
 from portal.web.actor import current_actor
@@ -66,15 +67,16 @@ def slate(stage: Stage) -> Slate:
     opens = mine and is_notice(stage) and may(actor, "publicity:write") and bool(here)
     return Slate(
         title=f"{programme.title} · {stage.title}",
-        lead=_("%(count)s wait here, %(past)s went on.", count=len(here),
-               past=len(ranked) - len(here)),
+        lead=_(
+            "%(count)s wait here, %(past)s went on.", count=len(here), past=len(ranked) - len(here)
+        ),
         pools=[
             _pool(pool, stage, revision, sheets, mine) for pool in pools(revision, stage, ranked)
         ],
         limits=[limit(row) for row in limits(session, actor, revision, stage, ())],
         here=url_for("panel.stage", id=stage.id),
         limits_url=url_for("panel.limits", id=stage.id),
-        actions=acts.actions() if mine else (),
+        actions=_actions(stage) if mine else (),
         action_url=url_for("application.action_view"),
         scoring=_scoring(stage, mine) if stage.panel else None,
         has_visits=bool(_visit_fields(revision)),
@@ -84,8 +86,14 @@ def slate(stage: Stage) -> Slate:
     )
 
 
+def _actions(stage: Stage) -> list[Action]:
+    """The decisions; from a notice cases pass by themselves."""
+    found = acts.actions()
+    return [row for row in found if row.key != PASS] if is_notice(stage) else found
+
+
 def limit(row: Limit) -> SlateLimit:
-    """"47 % < 50 %", "23 / 25"."""
+    """ "47 % < 50 %", "23 / 25"."""
     now, most = _amount(row.now, row.unit), _amount(row.limit, row.unit)
     if row.is_most:
         words = f"{now} / {most}"

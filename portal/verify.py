@@ -12,10 +12,11 @@ from models.account import Account
 from models.applicant import Applicant
 from models.application import Application
 from models.evidence import PastAward
+from models.publicity import Objection
 from models.types import Sealed
 from portal.access import audit
 from portal.funding import ledger, proof
-from portal.review import attachment_proof, invariants
+from portal.review import attachment_proof, invariants, panel_proof
 
 Proof = Callable[[Session], Iterator[str]]
 
@@ -28,7 +29,7 @@ def violations(session: Session) -> Iterator[str]:
 
 def sealed_values(session: Session) -> Iterator[str]:
     """Each personal identifier that no longer opens or does not match its blind index."""
-    for entity in (Applicant, Application, Account, PastAward):
+    for entity in (Applicant, Application, Account, PastAward, Objection):
         for name, attribute in vars(entity).items():
             if isinstance(attribute, Sealed):
                 yield from _unopened(session, entity, name, attribute)
@@ -55,5 +56,6 @@ PROOFS: tuple[Proof, ...] = (
     ledger.violations,
     proof.violations,
     attachment_proof.violations,
+    panel_proof.violations,
     sealed_values,
 )

@@ -173,6 +173,7 @@ def test_a_sheet_is_locked_once_it_is_in(studios: Hall, session: Session) -> Non
             session.execute(text(f"UPDATE score_sheet SET {change}"))
     with pytest.raises(DBAPIError), session.begin_nested():
         session.execute(text("DELETE FROM score_sheet"))
+    assert list(violations(session)) == []
     panel.void(session, centre, hall.clock, sheet, "登记错了")
     again = panel.spread(session, centre, hall.clock, hall.revision, stage, each=1)
     assert again.made == 1

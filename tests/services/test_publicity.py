@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from models.application import REFUSED, RETURNED, WAITING
@@ -276,6 +276,20 @@ def test_who_objected_is_sealed(projects: Hall, session: Session) -> None:
     raw = session.execute(select(Objection.__table__)).all()
     assert "王女士" not in str(raw)
     assert found.objector == "王女士"
+
+
+def test_a_case_that_passes_unshown_is_named(projects: Hall, session: Session) -> None:
+    hall = projects
+    [case] = _listed(hall, 1)
+    _open(hall)
+    hall.at(LAST + timedelta(days=1))
+    close_over(session, hall.clock)
+    assert list(violations(session)) == []
+    session.execute(update(NoticeEntry).values(ended_on=None))
+    session.expire_all()
+    assert list(violations(session)) == [
+        f"notice: {hall.case(case).number} passed notice without a public notice that ended"
+    ]
 
 
 def test_names_and_numbers_are_masked() -> None:

@@ -19,6 +19,7 @@ from models.organization import Organization
 from models.panel import Expert, ScoreSheet
 from models.programme import Revision, Stage
 from models.publicity import NoticeEntry, Objection, PublicNotice
+from portal.access.accounts import system_actor
 from portal.clock import Clock
 from portal.policy.packs import draft
 from tests.conftest import City
@@ -228,7 +229,8 @@ def test_objections_are_for_those_who_handle_them(desk: Desk) -> None:
     assert desk.count(Objection) == 1
     address = f"/publicity/notice?id={number}"
     assert "王女士" in browser.get(address).text
-    for text in (desk.browser("far").get(address).text, Browser(desk.app).get(f"/notices/{key}").text):
+    public = Browser(desk.app).get(f"/notices/{key}").text
+    for text in (desk.browser("far").get(address).text, public):
         assert "王女士" not in text
         assert "成果属他人" not in text
 
@@ -263,12 +265,14 @@ def test_the_commands(desk: Desk, tmp_path: Path) -> None:
     assert '"taken": 2' in run(args=["panel", "scores", CODE, str(sheet), *tail]).output
     told = run(args=["panel", "rank", CODE, "--join", *tail])
     assert '"joined": 0' in told.output  # two sheets, and three are asked
-    for wrong in (["panel", "rank", CODE, "--stage", "none", "--as", "centre"],
-                  ["publicity", "object", "B22XM-000002", "--as", "centre", "--said", "x"],
-                  ["panel", "assign", CODE, "--each", "1", "--stage", "panel", "--as", "near"]):  # fmt: skip
-        assert run(args=wrong).exit_code == 1, wrong
-    opened = run(args=["publicity", "open", CODE, "--stage", "notice", "--as", "approver", "--json"])
-    assert '"to": "2022-11-21"' in opened.output
+    for wrong in (
+        f"panel rank {CODE} --stage none --as centre",
+        "publicity object B22XM-000002 --as centre --said x",
+        f"panel assign {CODE} --each 1 --stage panel --as near",
+    ):
+        assert run(args=wrong.split()).exit_code == 1, wrong
+    opened = run(args=["publicity", "open", CODE, "--stage", "notice", "--as", "approver"])
+    assert "to: 2022-11-21" in opened.output
     held = run(args=["publicity", "object", "B22XM-000002", "--as", "centre", "--said", "有异议",
                      "--json"])  # fmt: skip
     assert held.exit_code == 0
@@ -280,8 +284,6 @@ def test_the_commands(desk: Desk, tmp_path: Path) -> None:
 def test_the_editor_takes_a_panel_and_refuses_a_broken_one(desk: Desk) -> None:
     with desk.app.app_context():
         begin_writing()
-        from portal.access.accounts import system_actor  # noqa: PLC0415
-
         draft(db.session(), system_actor(db.session()), Clock(MONDAY), CODE)
         db.session.commit()
         begin_writing(False)
@@ -291,11 +293,13 @@ def test_the_editor_takes_a_panel_and_refuses_a_broken_one(desk: Desk) -> None:
         number = row.id
     browser = desk.browser("centre")
     address = f"/stage/edit/?id={number}"
+    whole = "{criteria: [{key: a, title: 总分, most: %s}], joined: mean, fewest: 1, into: %s}"
     for panel, code in (
         ("{criteria: []}", 200),
         ("just text", 200),
-        ("{criteria: [{key: a, title: 总分, most: 200}], joined: mean, fewest: 1, into: field.score}", 200),  # fmt: skip
-        ("{criteria: [{key: a, title: 总分, most: 100}], joined: mean, fewest: 1, into: field.score}", 302),  # fmt: skip
+        (whole % (200, "field.score"), 200),
+        (whole % (100, "field.none"), 200),
+        (whole % (100, "field.score"), 302),
     ):
         form = filled(browser.get(address).text) | {"panel": [panel]}
         answer = browser.post(address, **form)
