@@ -22,7 +22,7 @@ from admin_views.choices import programmes, worded
 from admin_views.filters import ListFilter, equals
 from admin_views.listing import ListTab
 from models.applicant import Applicant
-from models.application import APPROVED, RETURNED, WAITING, Application, Attachment
+from models.application import APPROVED, RETURNED, STATES, WAITING, Application, Attachment
 from models.base import Refusal, db
 from models.evidence import (
     BY_HAND,
@@ -53,7 +53,7 @@ from portal.review.registry_checks import (
 )
 from portal.review.settling import decisions_of, may_settle, settle
 from portal.theme import cells
-from portal.theme.evidence import Alike, Said, Side
+from portal.theme.evidence import Alike, Said
 from portal.theme.pages import Detail, Fact, Section
 from portal.theme.shapes import Tool
 from portal.translations.words import gettext as _
@@ -172,7 +172,7 @@ class RegistryView(PortalModelView):
     @expose("/record", methods=("GET", "POST"))
     def record(self) -> Any:
         """Record by hand what an authority says of one case."""
-        case, kind = self._asked()
+        case, kind = self._of_case()
         form = _check_form(case, kind)
         there = url_for("application.details_view", id=case.id)
         if request.method == "POST" and form.validate() and self._recorded(case, kind, form):
@@ -191,7 +191,7 @@ class RegistryView(PortalModelView):
     @expose("/ask", methods=("POST",))
     def ask(self) -> Any:
         """Ask the registry that answers by number."""
-        case, kind = self._asked()
+        case, kind = self._of_case()
         registry, session = FiledRegistry(config().registry_folder), db.session()
         try:
             made = ask_registry(session, current_actor(), clock(), registry, kind, [case.id])
@@ -232,7 +232,7 @@ class RegistryView(PortalModelView):
         session.commit()
         return sheet_answer(target, f"{_(CHECKED[kind])}.xlsx")
 
-    def _asked(self) -> tuple[Application, str]:
+    def _of_case(self) -> tuple[Application, str]:
         """The case and the kind that the address names, if there is such a thing to check."""
         text, kind = request.args.get("application", ""), request.args.get("kind", "")
         if not text.isdecimal():
@@ -372,7 +372,7 @@ class DuplicateView(PortalModelView):
         """The later case, opening the comparison where this person may settle it."""
         case = row.application
         url = url_for(".details_view", id=row.id)
-        told = f"{case.applicant.name} · {case.programme.title}"
+        told = f"{case.applicant.name} · {_(STATES[case.state])} · {case.programme.title}"
         below = Markup('<span class="jx-2">{}</span>').format(told)
         return cells.link(url, case.number) + below
 
@@ -441,22 +441,10 @@ def _sees_other(pair: DuplicatePair) -> bool:
 def _alike(pair: DuplicatePair) -> Alike:
     other: Application | PastAward | None = pair.other or pair.past
     assert other is not None
-    mine, theirs = shown.face(pair.application), shown.face(other)
-    earlier = (
-        shown.case_link(other, True)
-        if isinstance(other, Application)
-        else shown.past_words(other, True)
-    )
     return Alike(
         title=_("Are these the same?"),
         signs=shown.signs(pair),
-        later=shown.case_link(pair.application, True),
-        earlier=earlier,
-        payment=shown.payment(pair, True),
-        sides=[
-            Side(label, mine[label], theirs[label], mine[label] == theirs[label] != "")
-            for label in mine
-        ],
+        sides=shown.side_by_side(pair, other),
         said=[
             Said(
                 _(SETTLED[row.settled]),

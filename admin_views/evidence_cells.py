@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 from flask import url_for
 from markupsafe import Markup
@@ -115,19 +114,41 @@ def past_words(past: PastAward, seen: bool) -> Markup:
 
 def payment(pair: DuplicatePair, seen: bool) -> str:
     """What was paid for the earlier one, and when."""
-    if pair.past is not None:
-        fen, day = (pair.past.amount_fen if seen else None), pair.past.paid_on
-    elif pair.other_id is not None:
-        fen, day = paid_on(db.session(), pair.other_id)
     if not seen:
-        return _("was paid") if fen is None or fen else _("not paid yet")
+        paid = pair.past is not None or bool(paid_on(db.session(), pair.other_id or 0)[0])
+        return _("was paid") if paid else _("not paid yet")
+    if pair.past is None:
+        return _paid(pair.other_id or 0)
+    told = _("paid %(yuan)s yuan", yuan=cells.yuan(pair.past.amount_fen))
+    day = pair.past.paid_on
+    return f"{told} · {day.isoformat()}" if day else told
+
+
+def side_by_side(pair: DuplicatePair, other: Application | PastAward) -> Markup:
+    """Both in a table, the later one first; what agrees is marked."""
+    mine, theirs = face(pair.application), face(other)
+    is_case = isinstance(other, Application)
+    earlier = case_link(other, True) if is_case else past_words(other, True)  # type: ignore[arg-type]
+    lines: list[list[str]] = [
+        [_("Application"), case_link(pair.application, True), earlier],
+        [_("Payment of each"), _paid(pair.application_id), payment(pair, True)],
+    ]
+    for label, text in mine.items():
+        same = text and text == theirs[label]
+        mark = Markup(" ") + cells.chip(_("same"), "warn") if same else Markup()
+        lines.append([label, text, Markup("{}{}").format(theirs[label], mark)])
+    return cells.table([_("Field"), _("The later one"), _("The earlier one")], lines)
+
+
+def _paid(application_id: int) -> str:
+    fen, day = paid_on(db.session(), application_id)
     if not fen:
         return _("not paid yet")
     told = _("paid %(yuan)s yuan", yuan=cells.yuan(fen))
     return f"{told} · {day.isoformat()}" if day else told
 
 
-def face(case: Application | PastAward) -> dict[str, Any]:
+def face(case: Application | PastAward) -> dict[str, str]:
     """What is set side by side of a case or an earlier payment, identifiers masked."""
     if isinstance(case, PastAward):
         return {

@@ -11,7 +11,9 @@ from sqlalchemy.orm import Session, aliased
 
 from models.application import APPROVED, PAID, RETURNED, WAITING, Application
 from models.base import in_parts
-from models.evidence import DuplicateDecision, DuplicatePair
+from models.evidence import DuplicateDecision, DuplicatePair, PastAward
+from portal.access.actor import Actor
+from portal.access.scope import visible
 from portal.evidence.likeness import (
     LIVE,
     Known,
@@ -24,6 +26,8 @@ from portal.evidence.likeness import (
 )
 
 UNDECIDED = (WAITING, RETURNED)
+CLAIMS = ("certificate", "patent", "trade", "near_number")
+"""The signs that the same is claimed twice."""
 Key = tuple[int, int | None, int | None]
 """The later case, and the earlier one or the payment from before the system."""
 Shown = tuple[str, str]
@@ -82,6 +86,26 @@ def looks_duplicate(*where: ColumnElement[bool]) -> ColumnElement[bool]:
             ),
         ),
     )
+
+
+def claims_twice() -> ColumnElement[bool]:
+    """Keeps the pairs that would be paid for the same twice: those hold a case back, the others
+    (a shared card, one name) are only told."""
+    return or_(*(DuplicatePair.signs.contains(f",{sign},") for sign in CLAIMS))
+
+
+def sees_both(actor: Actor) -> ColumnElement[bool]:
+    """Keeps the pairs of which *actor* sees both sides."""
+    cases = select(Application.id).where(visible(Application, actor)).correlate(None)
+    past = select(PastAward.id).where(visible(PastAward, actor)).correlate(None)
+    return visible(DuplicatePair, actor) & or_(
+        DuplicatePair.other_id.in_(cases), DuplicatePair.past_id.in_(past)
+    )
+
+
+def held_back(actor: Actor) -> ColumnElement[bool]:
+    """Keeps applications that *actor* may not pass before a pair is settled that both see."""
+    return looks_duplicate(claims_twice(), sees_both(actor))
 
 
 def _pairs(session: Session, only: Select[Any] | None) -> dict[Key, Shown]:

@@ -24,6 +24,7 @@ from models.programme import ASK, Revision, Stage
 from portal.access.actor import Actor
 from portal.access.scope import visible
 from portal.access.trail import decide_rows
+from portal.evidence.duplicates import held_back
 from portal.policy.codes import NO_TIER
 from portal.policy.compile import rules_of
 from portal.policy.judge import judge
@@ -123,6 +124,7 @@ def _guards(act: Act, revision: Revision, route: str, stage: Stage) -> list[Any]
     return [
         *act.items,
         *([is_cleared(stage)] if shown else []),
+        *([~held_back(act.actor)] if act.batch.outcome == PASS else []),
         SelectionItem.application_id == Application.id,
         SelectionItem.version == Application.version,
         Application.state == WAITING,

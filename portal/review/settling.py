@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 
-from sqlalchemy import ColumnElement, func, insert, or_, select
+from sqlalchemy import func, insert, or_, select
 from sqlalchemy.orm import Session, aliased, joinedload
 
 from models.application import Application
 from models.base import N_, Refusal
-from models.evidence import SETTLED, DuplicateDecision, DuplicatePair, PastAward
+from models.evidence import SETTLED, DuplicateDecision, DuplicatePair
 from models.funding import CANCELLED, Payment, PaymentBatch
 from models.programme import Revision
 from portal.access import audit
 from portal.access.actor import Actor
 from portal.access.permissions import may, require
-from portal.access.scope import visible
 from portal.clock import Clock
+from portal.evidence.duplicates import sees_both
 from portal.policy.judge import judge
 from portal.review.standing import not_own
 
@@ -62,16 +62,6 @@ def pairs_of(session: Session, application: Application) -> Sequence[DuplicatePa
         )
         .order_by(DuplicatePair.id.desc())
     ).all()
-
-
-def sees_both(actor: Actor) -> ColumnElement[bool]:
-    """Keeps the pairs of which *actor* sees both sides."""
-    # each side by its own name: the pair itself stands outside
-    cases = select(Application.id).where(visible(Application, actor))
-    past = select(PastAward.id).where(visible(PastAward, actor))
-    return visible(DuplicatePair, actor) & or_(
-        DuplicatePair.other_id.in_(cases), DuplicatePair.past_id.in_(past)
-    )
 
 
 def may_settle(session: Session, actor: Actor, pair: DuplicatePair) -> bool:

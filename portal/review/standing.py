@@ -14,7 +14,7 @@ from models.decision import PASS, SUBMIT, Decision, Selection, SelectionItem
 from models.programme import ASK, SPILL, WAIT, Revision, Stage
 from portal.access.actor import Actor
 from portal.access.scope import visible
-from portal.evidence.duplicates import claims_twice, looks_duplicate, sees_both
+from portal.evidence.duplicates import held_back
 from portal.review.noticed import is_cleared, is_notice
 from portal.review.route import stages_of
 
@@ -73,7 +73,7 @@ def standing(session: Session, actor: Actor, items: Items, outcome: str) -> Colu
                 for group in groups(session, items)
                 if is_notice(group[2])
             ),
-            (looks_duplicate(claims_twice(), sees_both(actor)), DUPLICATE),
+            (held_back(actor), DUPLICATE),
             (passable(session, items), READY),
             (Application.verdict == HELD, NEEDS_PERSON),
             (Application.verdict != ELIGIBLE, INELIGIBLE),

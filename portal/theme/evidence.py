@@ -9,16 +9,6 @@ from markupsafe import Markup
 
 
 @dataclass(frozen=True, slots=True)
-class Side:
-    """One field of both; ``same`` where they agree."""
-
-    label: str
-    later: str
-    earlier: str
-    same: bool
-
-
-@dataclass(frozen=True, slots=True)
 class Said:
     """What somebody said of the pair before."""
 
@@ -34,10 +24,7 @@ class Alike:
 
     title: str
     signs: str
-    later: Markup
-    earlier: Markup
-    payment: str
-    sides: Sequence[Side]
+    sides: Markup
     said: Sequence[Said]
     choices: Sequence[tuple[str, str]]
     mark: str

@@ -74,7 +74,7 @@ class Answers:
             back_url=url_for("registrycheck.index_view"),
             choices=[
                 Filter("kind", _("What is checked"), "select", kinds),
-                Filter("source", _("Authority"), "text", value=source),  # type: ignore[arg-type]
+                Filter("source", _("Authority"), "text", value=source),
             ],
             hints=[
                 _("Take the list that was exported here, with the answers filled in."),

@@ -23,6 +23,7 @@ from portal.exchange.applications_in import MissingHeadings
 from portal.exchange.history_in import apply_history, read_history
 from portal.review.earlier import already_claimed
 from portal.review.entering import edit
+from portal.review.selections import Group, freeze, preflight
 from portal.review.settling import (
     NoReason,
     NoSuchAnswer,
@@ -266,6 +267,35 @@ def test_decisions_about_pairs_are_only_added(desk: Desk, enter: Enter) -> None:
 )
 def test_one_digit_off(one: str, other: str, near: bool) -> None:
     assert one_digit_off(one, other) is near
+
+
+def test_who_claims_twice_is_settled_before_it_passes(desk: Desk, enter: Enter) -> None:
+    same = {"applicant__id_number": person(f"{BODY}001"), "applicant__name": "李四"}
+    one = enter(1, **same)
+    two = enter(22, **same)
+    card = [enter(333, payee__card=CARDS[7]), enter(444, payee__card=CARDS[7])]
+    kinds = {group.kind: group.count for group in preflight_of(desk, [one, two, *card])}
+    assert kinds == {"ready": 3, "duplicate": 1}
+    assert desk.decide("unit", [one, two, *card]).decided == 3
+    (found,) = pairs_of(desk.session, desk.case(two))
+    settle(desk.session, desk.people["centre"], CLOCK, found, "different", "两次考试，已核对")
+    assert desk.decide("unit", [two]).decided == 1
+
+
+def test_who_sees_one_side_only_passes_it_on(desk: Desk, enter: Enter) -> None:
+    same = {"applicant__id_number": person(f"{BODY}001"), "applicant__name": "李四"}
+    enter(1, far=True, **same)
+    two = enter(22, **same)
+    for who in ("unit", "district"):
+        assert desk.decide(who, [two]).decided == 1
+    assert desk.decide("centre", [two]).decided == 0
+
+
+def preflight_of(desk: Desk, ids: list[int]) -> list[Group]:
+    chosen = select(Application.id).where(Application.id.in_(ids))
+    actor = desk.people["unit"]
+    selection = freeze(desk.session, actor, CLOCK, "pass", chosen)
+    return preflight(desk.session, actor, selection)
 
 
 # payments from before the system
