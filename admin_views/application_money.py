@@ -14,8 +14,8 @@ from admin_views.choices import programmes
 from models.application import Application
 from models.base import Refusal, db
 from models.funding import REVERSALS
-from models.programme import Programme
-from models.sharing import PAYERS
+from models.programme import Programme, Revision
+from models.sharing import PAYERS, Share
 from portal.exchange.matching_sheet import write_matching
 from portal.funding.case_money import instalments_of, portions_of
 from portal.funding.matching import Matching, matching
@@ -140,11 +140,20 @@ def _weights(query: MultiDict[str, str]) -> dict[str, int]:
 def _page(programme: Programme, found: Matching | None) -> MatchingPage:
     tried = _weights(request.args)
     revision = in_force(db.session(), programme)
-    weights = [
-        Weight(f"{_WEIGHT}{row.key}", row.title, tried.get(row.key, row.weight), row.weight)
-        for row in (revision.shares if revision else ())
-        if row.weight is not None
-    ]
+    weights = (
+        []
+        if revision is None
+        else [
+            Weight(
+                f"{_WEIGHT}{row.key}",
+                _named(row, revision),
+                tried.get(row.key, row.weight),
+                row.weight,
+            )
+            for row in revision.shares
+            if row.weight is not None
+        ]
+    )
     kept = {
         key: value
         for key, value in request.args.items()
@@ -162,6 +171,12 @@ def _page(programme: Programme, found: Matching | None) -> MatchingPage:
         sheet_url=url_for(".calculator_sheet", **request.args.to_dict()),
         is_tried=any(weight.value != weight.usual for weight in weights),
     )
+
+
+def _named(share: Share, revision: Revision) -> str:
+    """The payer, and of which tiers where it is not all."""
+    tiers = "、".join(row.title for row in revision.tiers if row.key in share.tiers)
+    return f"{share.title}（{tiers}）" if tiers else share.title
 
 
 def _owed(row: Any, found: Matching) -> dict[str, Any]:

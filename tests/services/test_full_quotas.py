@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,9 @@ from sqlalchemy.orm import Session
 from models.application import ELIGIBLE, HELD, WAITING, Application
 from models.decision import DecisionBatch, Override
 from models.programme import Stage
+from portal.access.accounts import system_actor
 from portal.config import ROOT
+from portal.funding.matching import matching
 from portal.policy.judge import judge, summary
 from portal.review.route import stages_of
 from portal.review.standing import questions_left
@@ -58,6 +61,7 @@ def test_the_places_of_studios_are_worth_a_million_and_a_half(
     assert _found(session, ELIGIBLE) == {"工匠": 25, "技师": 50, "巾帼": 30, "职工": 20}
     assert _found(session, HELD) == {"工匠": 2, "职工": 3}
     assert (told["eligible"], told["eligible_fen"]) == (125, 1_500_000_00)
+    assert _owed(session, scene) == {"city": 1_500_000_00, "match": 1_500_000_00}
 
 
 @pytest.mark.parametrize("programme", ["bj-project-2022"])
@@ -72,6 +76,10 @@ def test_the_places_of_projects_are_worth_three_and_a_half_million(
     assert _found(session, ELIGIBLE) == {"市级10万": 10, "市级5万": 20, "区局级3万": 50}
     assert _found(session, HELD) == {"市级5万": 2, "区局级3万": 1}
     assert (told["eligible"], told["eligible_fen"]) == (80, 3_500_000_00)
+    # R085: half of the two higher sums, a third of the lowest; the rest is the districts'
+    assert _owed(session, scene) == {
+        "city": 1_500_000_00, "district-half": 1_000_000_00, "district-double": 1_000_000_00,
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("programme", ["bj-project-2022"])
@@ -110,6 +118,14 @@ def test_an_earlier_project_that_waits_to_be_accepted_is_unfinished(
     session.refresh(found)
     assert found.missed == missed
     assert session.scalar(select(func.count(Stage.id)).where(Stage.key == stage)) == 2
+
+
+def _owed(session: Session, scene: Scene) -> dict[str, int]:
+    """What each payer would bear, by its share."""
+    actor = replace(system_actor(session), role="finance")
+    found = matching(session, actor, scene.revision.programme)
+    assert all(sum(row.instalments.values()) == row.fen for row in found.rows)
+    return {row.key: row.fen for row in found.totals()}
 
 
 def _judged_fit(session: Session, scene: Scene, condition: str) -> None:
