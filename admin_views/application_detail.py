@@ -16,6 +16,7 @@ from admin_views.application_evidence import evidence_sections
 from admin_views.application_files import shown_files
 from admin_views.application_forms import mask_of, stored_cells
 from admin_views.application_money import sections as money_sections
+from admin_views.panel_facts import panel_facts
 from models.application import RETURNED, WAITING, Application
 from models.base import db
 from models.decision import (
@@ -96,6 +97,7 @@ def _standing(application: Application) -> Section:
             Fact(_("Submitted on"), cells.day(application.submitted_on)),
             *_due(application),
             *_to_fill_in(application),
+            *panel_facts(application),
         ],
     )
 

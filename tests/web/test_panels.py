@@ -193,6 +193,9 @@ def test_a_notice_is_a_page_a_paper_and_a_sheet(desk: Desk) -> None:
     browser, number, key = _open(desk)
     page = browser.get(f"/publicity/notice?id={number}").text
     assert "拟助推项目公示" in page
+    case = browser.get(f"/application/details/?id={desk.listed}").text
+    assert f"/publicity/notice?id={number}" in case
+    assert f"/panel/case?id={desk.stages['panel']}" in case
     stranger = Browser(desk.app)
     public = stranger.get(f"/notices/{key}")
     assert public.status_code == 200
