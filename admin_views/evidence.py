@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from io import BytesIO
 from typing import Any, ClassVar
 
@@ -14,6 +14,7 @@ from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import joinedload
 from werkzeug.wrappers import Response
 from wtforms import BooleanField, DateField, SelectField, StringField, TextAreaField
+from wtforms.fields.choices import SelectChoice
 
 from admin_views import evidence_cells as shown
 from admin_views import searching
@@ -207,8 +208,8 @@ class RegistryView(PortalModelView):
     def export_list(self) -> Any:
         """The cases that go to an authority, as a sheet."""
         form = ExportForm()
-        form.kind.choices = [(key, _(word)) for key, word in CHECKED.items()]
-        form.programme.choices = [("", _("All")), *programmes()]
+        form.kind.choices = _offered(CHECKED)[1:]
+        form.programme.choices = _offered(dict(programmes()), _("All"))
         if request.method == "POST" and form.validate():
             return self._list(form)
         return self.render(
@@ -275,7 +276,7 @@ def _answers(kind: str) -> bool:
 
 def _check_form(case: Application, kind: str) -> Any:
     """The form of one check: an input a field, what the case says beneath it."""
-    results = [("", _("By the fields")), *((key, _(word)) for key, word in RESULTS.items())]
+    results = _offered(RESULTS, _("By the fields"))
     fields: dict[str, Any] = {
         "source": StringField(_("Authority"), default=_last_source(case, kind)),
         "checked_on": DateField(_("Checked on"), default=clock().today()),
@@ -286,14 +287,16 @@ def _check_form(case: Application, kind: str) -> Any:
         hint = _("The form says: %(value)s", value=_worded(row, ours[row.key]))
         label = _(row.label)
         if row.choices:
-            offered = [("", ""), *((key, _(word)) for key, word in row.choices.items())]
+            offered = _offered(row.choices)
             fields[f"said_{row.key}"] = SelectField(label, choices=offered, description=hint)
         else:
             fields[f"said_{row.key}"] = StringField(label, description=hint)
     fields["note"] = TextAreaField(_("Evidence"))
     files = _files(case)
     if files:
-        fields["attachment"] = SelectField(_("Evidence file"), choices=[("", ""), *files])
+        fields["attachment"] = SelectField(
+            _("Evidence file"), choices=[SelectChoice("", ""), *files]
+        )
     return type("CheckForm", (FlaskForm,), fields)()
 
 
@@ -322,11 +325,16 @@ def _last_source(case: Application, kind: str) -> str:
     return before.source if before else db.session.scalar(mine) or ""
 
 
-def _files(case: Application) -> list[tuple[str, str]]:
+def _offered(words: Mapping[str, str], none: str = "") -> list[SelectChoice]:
+    """*words* to choose from, and nothing."""
+    return [SelectChoice("", none), *(SelectChoice(key, _(word)) for key, word in words.items())]
+
+
+def _files(case: Application) -> list[SelectChoice]:
     rows = select(Attachment.id, Attachment.file_name).where(
         Attachment.application_id == case.id, Attachment.removed_at.is_(None)
     )
-    return [(str(row.id), row.file_name) for row in db.session.execute(rows)]
+    return [SelectChoice(str(row.id), row.file_name) for row in db.session.execute(rows)]
 
 
 def _signs(key: str) -> ColumnElement[bool]:
