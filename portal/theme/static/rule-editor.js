@@ -313,6 +313,8 @@
     }
 
     // ---- how experts score, and how long a notice lasts
+    const wide = (label, control) => el("label", { className: "jx-rule-labelled jx-rule-wide" }, el("span", { textContent: label }), control);
+
     function panel(value, set) {
       if (value !== null && !isMap(value)) return null;
       const fresh = { criteria: [], joined: words.joins[0][0], fewest: 1, into: "" };
@@ -346,7 +348,7 @@
             labelled(says.decimals, number(now.decimals, put("decimals"), says.decimals, { min: 0, max: 3, step: 1 })),
             labelled(says.into, factSelect(now.into, put("into"), (item) => item.kind === "number" && item.key.startsWith("field.")))),
           inline(parts.ticks(conflicts, now.conflicts ?? [], put("conflicts"))),
-          labelled(says.reading, input("text", now.reading, put("reading"), says.reading, { maxLength: 400 })));
+          wide(says.reading, input("text", now.reading, put("reading"), says.reading, { maxLength: 400 })));
       }
       draw();
       return place;
@@ -361,7 +363,7 @@
       const put = (change) => (part) => { change(part); send(); };
       return el("div", {}, inline(number(count, put((v) => { count = v; }), says.count, { min: 1, step: 1 }),
         select(lengths, unit, put((v) => { unit = v; }), says.unit, null)),
-      labelled(says.reading, input("text", reading, put((v) => { reading = v.trim(); }), says.reading, { maxLength: 400 })));
+      wide(says.reading, input("text", reading, put((v) => { reading = v.trim(); }), says.reading, { maxLength: 400 })));
     }
 
     // ---- the columns of a table field
