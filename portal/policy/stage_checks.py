@@ -31,7 +31,9 @@ def stage_problems(revision: Revision, *, publishing: bool = False) -> Iterator[
         if row.lasts is None and row.kind == PUBLIC_NOTICE and publishing:
             yield Problem((*path, "lasts"), N_("must be set before publishing"))
         if row.keeps_within is not None and not row.keeps_place:
-            yield Problem((*path, "keeps_within"), N_("says nothing where the place is lost anyway"))
+            yield Problem(
+                (*path, "keeps_within"), N_("says nothing where the place is lost anyway")
+            )
         if row.panel is not None:
             yield from _panel((*path, "panel"), row, row.panel, revision)
 

@@ -35,9 +35,9 @@ def _sums(session: Session) -> Iterator[str]:
     for number, points, total, panel in rows.yield_per(1_000):
         if {item["key"] for item in panel["criteria"]} != set(points):
             continue  # filled in under rules that the case has left
-        real = total_of(panel, points)
-        if real != total:
-            yield f"panel: a sheet of {number} says {shown(total or 0)}, it adds up to {shown(real)}"
+        said, real = shown(total or 0), shown(total_of(panel, points))
+        if said != real:
+            yield f"panel: a sheet of {number} says {said}, it adds up to {real}"
 
 
 def _unshown(session: Session) -> Iterator[str]:
