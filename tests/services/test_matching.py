@@ -1,0 +1,82 @@
+"""The calculator: who owes what, in whose eyes, with what weights; and its command."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from models.application import Application
+from models.audit import AuditEntry
+from models.organization import Organization
+from portal.access.accounts import system_actor
+from portal.access.actor import Actor
+from portal.funding.matching import BadWeight, matching
+from tests.support.walk import Walk
+
+
+@pytest.fixture
+def walk(session: Session, tmp_path: Path) -> Walk:
+    """One patent of Beijing worth 3,000 yuan, half and half."""
+    return Walk(session, tmp_path, "bj-patent-2022")
+
+
+def _finance(session: Session) -> Actor:
+    return replace(system_actor(session), role="finance")
+
+
+def test_it_counts_what_may_be_funded_and_writes_nothing(session: Session, walk: Walk) -> None:
+    before = session.scalar(select(func.count(AuditEntry.id)))
+    found = matching(session, _finance(session), walk.scene.revision.programme)
+    assert {row.key: (row.cases, row.fen, row.paid) for row in found.rows} == {
+        "city": (1, 1_500_00, 0),
+        "district": (1, 1_500_00, 0),
+    }
+    assert not session.new
+    assert not session.dirty
+    assert session.scalar(select(func.count(AuditEntry.id))) == before
+
+
+@pytest.mark.parametrize(
+    ("instead", "shares"),
+    [
+        ({"district": 2}, (1_000_00, 2_000_00)),
+        ({"city": 3, "district": 4}, (1_285_71, 1_714_29)),
+        ({"nobody": 5}, (1_500_00, 1_500_00)),
+    ],
+)
+def test_other_weights_are_tried(
+    session: Session, walk: Walk, instead: dict[str, int], shares: tuple[int, int]
+) -> None:
+    found = matching(session, _finance(session), walk.scene.revision.programme, None, instead)
+    owed = {row.key: row.fen for row in found.rows}
+    assert (owed["city"], owed["district"]) == shares
+    assert sum(owed.values()) == 3_000_00
+
+
+@pytest.mark.parametrize("weight", [0, -1, 1_001])
+def test_a_weight_that_is_none_is_refused(session: Session, walk: Walk, weight: int) -> None:
+    with pytest.raises(BadWeight):
+        matching(session, _finance(session), walk.scene.revision.programme, None, {"city": weight})
+
+
+def test_everyone_sees_their_own_part_alone(session: Session, walk: Walk) -> None:
+    union = walk.scene.places["D"]
+    own = Actor(1, "own", "district", union.id, union.path, union.depth)
+    other = replace(own, path="/1/999999/", organization_id=999_999)
+    programme = walk.scene.revision.programme
+    assert [row.fen for row in matching(session, own, programme).rows] == [1_500_00, 1_500_00]
+    assert matching(session, other, programme).rows == []
+
+
+def test_chosen_cases_alone_are_counted(session: Session, walk: Walk) -> None:
+    nobody = select(Application.id).where(Application.id == -1)
+    programme = walk.scene.revision.programme
+    assert matching(session, _finance(session), programme, nobody).rows == []
+    district = session.get_one(Organization, walk.case.district_id)
+    own = select(Application.id).where(Application.district_id == district.id)
+    names = {row.district for row in matching(session, _finance(session), programme, own).rows}
+    assert names == {district.name}
