@@ -1,4 +1,4 @@
-"""审核台: the queue by days left, the form beside the scan, and the decision under both."""
+"""The review desk: the queue by days left, the form beside the scan, the decision under both."""
 
 from __future__ import annotations
 

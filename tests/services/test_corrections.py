@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from sqlalchemy import select, text, update
@@ -15,6 +16,7 @@ from portal.access.accounts import system_actor
 from portal.calendar import calendar_of, load_days
 from portal.clock import Clock
 from portal.evidence.identifiers import mask_card
+from portal.policy.packs import check_pack, dump_pack, load_pack
 from portal.review.corrections import NotNamed, asked_of, changed_since_return
 from portal.review.deadlines import due_by, due_of
 from portal.review.decide import Words, decide
@@ -24,7 +26,7 @@ from portal.review.undo import undo
 from portal.verify import violations
 from seed.calendars import published as days
 from tests.services.test_decide import Desk, desk
-from tests.support.cases import CLOCK, cells, read
+from tests.support.cases import CLOCK, PACK, cells, read
 
 __all__ = ["desk"]
 SERIAL, ACCOUNT = 0, "6222021001234567894"
@@ -167,3 +169,21 @@ def test_a_stage_that_is_reached_anew_has_its_whole_time(desk: Desk) -> None:
     found = due_of(desk.session, calendar_of(desk.session), case)
     assert found is not None
     assert found.day == CLOCK.today() + timedelta(days=40)
+
+
+def test_a_pack_says_whether_a_place_is_kept(desk: Desk, tmp_path: Path) -> None:
+    said = "    keeps_within: {working_days: 10}\n"
+    file = tmp_path / "pack.yaml"
+    text = PACK.read_text(encoding="utf-8").replace("    editable: true\n", said, 1)
+    file.write_text(text, encoding="utf-8")
+    actor = system_actor(desk.session)
+    assert check_pack(desk.session, file) == []
+    code = load_pack(desk.session, actor, CLOCK, file).programme.code
+    dumped = dump_pack(desk.session, code)
+    assert "keeps_within: {working_days: 10}" in dumped or "working_days: 10" in dumped
+    file.write_text(dumped, encoding="utf-8")
+    assert dump_pack(desk.session, load_pack(desk.session, actor, CLOCK, file).programme.code) == (
+        dumped
+    )
+    file.write_text(text.replace(said, f"    keeps_place: false\n{said}", 1), encoding="utf-8")
+    assert [flaw.path for flaw in check_pack(desk.session, file)] == ["stages.0.keeps_within"]
