@@ -449,10 +449,12 @@ def _sees_other(pair: DuplicatePair) -> bool:
 def _alike(pair: DuplicatePair) -> Alike:
     other: Application | PastAward | None = pair.other or pair.past
     assert other is not None
+    later, earlier = shown.sides(pair, other)
     return Alike(
         title=_("Are these the same?"),
         signs=shown.signs(pair),
-        sides=shown.side_by_side(pair, other),
+        later=later,
+        earlier=earlier,
         said=[
             Said(
                 _(SETTLED[row.settled]),

@@ -18,6 +18,7 @@ from portal.evidence.identifiers import mask_id
 from portal.evidence.likeness import SIGNS
 from portal.review.settling import paid_on
 from portal.theme import cells
+from portal.theme.pages import Fact, Section
 from portal.theme.shapes import Tone
 from portal.translations.words import gettext as _
 from portal.web.actor import current_actor
@@ -124,20 +125,35 @@ def payment(pair: DuplicatePair, seen: bool) -> str:
     return f"{told} · {day.isoformat()}" if day else told
 
 
-def side_by_side(pair: DuplicatePair, other: Application | PastAward) -> Markup:
-    """Both in a table, the later one first; what agrees is marked."""
+def sides(pair: DuplicatePair, other: Application | PastAward) -> tuple[Section, Section]:
+    """Both, the later one first; what agrees is marked at the earlier one."""
     mine, theirs = face(pair.application), face(other)
     is_case = isinstance(other, Application)
     earlier = case_link(other, True) if is_case else past_words(other, True)  # type: ignore[arg-type]
-    lines: list[list[str]] = [
-        [_("Application"), case_link(pair.application, True), earlier],
-        [_("Payment of each"), _paid(pair.application_id), payment(pair, True)],
-    ]
-    for label, text in mine.items():
-        same = text and text == theirs[label]
-        mark = Markup(" ") + cells.chip(_("same"), "warn") if same else Markup()
-        lines.append([label, text, Markup("{}{}").format(theirs[label], mark)])
-    return cells.table([_("Field"), _("The later one"), _("The earlier one")], lines)
+    paid = _("Payment of each")
+    return (
+        Section(
+            _("The later one"),
+            [
+                Fact(_("Application"), case_link(pair.application, True)),
+                Fact(paid, _paid(pair.application_id)),
+                *(Fact(label, text or "–") for label, text in mine.items()),
+            ],
+        ),
+        Section(
+            _("The earlier one"),
+            [
+                Fact(_("Application"), earlier),
+                Fact(paid, payment(pair, True)),
+                *(Fact(label, _marked(text, mine[label])) for label, text in theirs.items()),
+            ],
+        ),
+    )
+
+
+def _marked(text: str, other: str) -> Markup:
+    same = Markup(" ") + cells.chip(_("same"), "warn") if text and text == other else Markup()
+    return Markup("{}{}").format(text or "–", same)
 
 
 def _paid(application_id: int) -> str:

@@ -42,6 +42,7 @@ def import_command(file: Path, login: str, dry_run: bool) -> dict[str, Any]:
     return {
         "read": sheet.read,
         "accepted": len(sheet.accepted),
+        "columns_not_read": sheet.unknown,
         "total_fen": sheet.total_fen,
         "refused": [
             {"row": row.row, "column": row.problems[0].label, "reason": reasons(row, told)}

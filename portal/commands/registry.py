@@ -74,6 +74,7 @@ def import_command(file: Path, kind: str, login: str, source: str, dry_run: bool
     return {
         "read": sheet.read,
         "accepted": len(sheet.accepted),
+        "columns_not_read": sheet.unknown,
         "results": _counted(made),
         "refused": [
             {"row": row.row, "column": row.problems[0].label, "reason": reasons(row, told)}

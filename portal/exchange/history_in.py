@@ -35,6 +35,7 @@ from portal.evidence.identifiers import (
 )
 from portal.evidence.patents import patent_key, patent_number
 from portal.exchange.applications_in import MissingHeadings, RefusedRow, RepeatedHeading
+from portal.exchange.registry_sheets import not_read
 from portal.exchange.sheet_writer import SheetColumn, write_sheet
 from portal.exchange.workbook import read_sheet
 from portal.policy.judge import in_force, judge
@@ -122,6 +123,7 @@ class HistorySheet:
     heading: list[str]
     accepted: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
     refused: list[RefusedRow] = field(default_factory=list)
+    unknown: list[str] = field(default_factory=list)
 
     @property
     def read(self) -> int:
@@ -151,6 +153,9 @@ def read_history(
     sheet = read_sheet(path)
     places = _places(sheet.heading, told)
     found = HistorySheet(file_name[:200], sheet.heading)
+    found.unknown = not_read(
+        sheet.heading, [word for word, _must, _width in COLUMNS.values()], told
+    )
     reader = _Rows(session, actor, clock, places, told)
     for number, cells in sheet.rows:
         row, problems = reader.read(number, cells)

@@ -53,6 +53,7 @@ class AnswerSheet:
     heading: list[str]
     accepted: list[tuple[int, Finding]] = field(default_factory=list)
     refused: list[RefusedRow] = field(default_factory=list)
+    unknown: list[str] = field(default_factory=list)
 
     @property
     def read(self) -> int:
@@ -105,6 +106,7 @@ def read_answers(session: Session, actor: Actor, kind: str, path: Path, told: To
     sheet = read_sheet(path)
     places = _places(kind, sheet.heading, told)
     found = AnswerSheet(kind, sheet.heading)
+    found.unknown = not_read(sheet.heading, [word for word, _width in _columns(kind, told)], told)
     reader = _Rows(session, actor, kind, told, places)
     reader.load([_cell(cells, places[NUMBER]) for _row, cells in sheet.rows])
     for number, cells in sheet.rows:
@@ -129,6 +131,12 @@ def apply_answers(
     if not findings:
         return []
     return record(session, actor, clock, sheet.kind, BY_SHEET, source, findings, checked_on)
+
+
+def not_read(heading: list[str], words: Sequence[str], told: Told) -> list[str]:
+    """The headings that are none of *words*: a column misspelt is told, not left out silently."""
+    known = {tidy(told(word, {})) for word in words} | {""}
+    return [name for name in heading if tidy(name) not in known]
 
 
 def _columns(kind: str, told: Told) -> Iterator[tuple[str, int]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from markupsafe import Markup
+from portal.theme.pages import Section
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,8 @@ class Alike:
 
     title: str
     signs: str
-    sides: Markup
+    later: Section
+    earlier: Section
     said: Sequence[Said]
     choices: Sequence[tuple[str, str]]
     mark: str

@@ -33,6 +33,7 @@ class Read(Protocol):
     heading: list[str]
     accepted: list[Any]
     refused: list[RefusedRow]
+    unknown: list[str]
 
     @property
     def read(self) -> int:
@@ -192,6 +193,7 @@ def _preview(kind: Kind, found: SheetImport, sheet: Read) -> Preview:
             Tile(_("Rows read"), str(sheet.read), "list"),
             Tile(_("Well-formed"), str(len(sheet.accepted)), "circle-check", "good"),
             Tile(_("Refused"), str(len(sheet.refused)), "circle-x", "bad"),
+            *_unknown(sheet),
         ],
         columns=sheet.heading,
         rows=[_sheet_row(kind, row, sheet.heading) for row in sheet.refused[:SHOWN]],
@@ -200,6 +202,14 @@ def _preview(kind: Kind, found: SheetImport, sheet: Read) -> Preview:
         rest=max(len(sheet.refused) - SHOWN, 0),
         sheet_url=url_for(".refused", key=found.row_key) if sheet.refused else "",
     )
+
+
+def _unknown(sheet: Read) -> list[Tile]:
+    """Columns that nobody reads, by their headings."""
+    if not sheet.unknown:
+        return []
+    named = "、".join(sheet.unknown)[:120]
+    return [Tile(_("Columns not read"), str(len(sheet.unknown)), "list", "warn", hint=named)]
 
 
 def _sheet_row(kind: Kind, row: RefusedRow, heading: list[str]) -> SheetRow:

@@ -354,6 +354,13 @@ def test_history_is_written_sealed_and_once(desk: Desk, tmp_path: Path) -> None:
     assert list(violations(desk.session)) == []
 
 
+def test_columns_that_nobody_reads_are_told(desk: Desk, tmp_path: Path) -> None:
+    heading = [word if word != "Level" else "Levels" for word in HEADING]
+    path = sheet(tmp_path / "past.xlsx", paid(1), heading=heading)
+    found = read_history(desk.session, desk.people["centre"], CLOCK, path, "x", plainly)
+    assert (found.unknown, found.accepted[0][1]["level"]) == (["Levels"], None)
+
+
 def test_each_wrong_cell_is_named(desk: Desk, tmp_path: Path) -> None:
     path = sheet(
         tmp_path / "past.xlsx",
