@@ -16,7 +16,7 @@ from models.base import Refusal, db
 from models.panel import CONFLICTS, Expert, ScoreSheet
 from models.programme import PUBLISHED, Programme, Revision, Stage
 from portal.access.scope import visible
-from portal.review import panel
+from portal.review import assigning, panel
 from portal.review.slate import limits
 from portal.theme.panels import StageLine
 from portal.translations.words import gettext as _
@@ -205,7 +205,7 @@ def _revision(stage: Stage) -> Revision:
 
 def _spread(stage: Stage, each: int, experts: list[int]) -> list[tuple[str, str]]:
     session, actor = db.session(), current_actor()
-    done = panel.spread(session, actor, clock(), _revision(stage), stage, each, experts)
+    done = assigning.spread(session, actor, clock(), _revision(stage), stage, each, experts)
     said = [(_("%(count)s score sheets were given out.", count=done.made), "success")]
     if done.short:
         numbers = "、".join(number for number, _have in done.short[:10])
@@ -217,10 +217,8 @@ def _spread(stage: Stage, each: int, experts: list[int]) -> list[tuple[str, str]
 def _give(stage: Stage, case: Application, experts: list[int]) -> list[tuple[str, str]]:
     session, actor = db.session(), current_actor()
     if not experts:
-        raise panel.NoExperts()
-    done = panel.assign(
-        session, actor, clock(), _revision(stage), stage, experts, [case.id]
-    )
+        raise assigning.NoExperts()
+    done = assigning.assign(session, actor, clock(), _revision(stage), stage, experts, [case.id])
     said = [(_("%(count)s score sheets were given out.", count=done.made), "success")]
     said += [(f"{name}：{_(CONFLICTS[why])}", "warning") for _number, name, why in done.left]
     return said

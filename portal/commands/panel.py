@@ -17,7 +17,7 @@ from portal.cli import clock, verb
 from portal.exchange.score_sheets import take_scores
 from portal.policy.judge import in_force
 from portal.policy.packs import programme_called
-from portal.review import panel
+from portal.review import assigning, panel
 from portal.review.slate import limits, pools, ranking
 from portal.translations.words import told
 
@@ -57,10 +57,10 @@ def assign_command(
     revision, stage = stage_called(code, key)
     experts = [_expert(name) for name in names]
     if each:
-        done = panel.spread(session, actor, clock(), revision, stage, each, experts)
+        done = assigning.spread(session, actor, clock(), revision, stage, each, experts)
     else:
         cases = session.scalars(select(Application.id).where(Application.number.in_(numbers)))
-        done = panel.assign(session, actor, clock(), revision, stage, experts, cases)
+        done = assigning.assign(session, actor, clock(), revision, stage, experts, cases)
     session.commit()
     left = [
         {"number": number, "expert": name, "why": told(CONFLICTS[why], {})}

@@ -1,4 +1,4 @@
-"""Expert panels: who scores which case, their sheets, and the score that the sheets make.
+"""Expert panels: the sheets of a case, and the score that they make.
 
 S20 二（三） and B22 二（四）2 leave open how experts score; a stage's ``panel`` says it as data.
 """
@@ -21,7 +21,6 @@ from portal.access.actor import Actor
 from portal.access.permissions import may, require
 from portal.access.scope import visible
 from portal.clock import Clock
-from portal.review.conflicts import Conflicts
 from portal.review.scoring import joined, read_points, total_of
 from portal.review.stage_answers import NotThisStage, fill_in_each
 from portal.review.standing import not_own
@@ -53,26 +52,9 @@ class JustificationRequired(Refusal):
     message = N_("Please say why, in 2 to 2,000 characters.")
 
 
-class NoExperts(Refusal):
-    """Nobody was named who could score."""
-
-    message = N_("No expert was chosen.")
-
-
 SHORT = N_("has %(have)s of %(fewest)s sheets")
 OPEN_SHEETS = N_("%(count)s sheets are not handed in yet")
 NOT_HERE = N_("does not wait at this stage, or you entered it yourself")
-
-
-@dataclass
-class Given:
-    """What assigning did: sheets made, and what was left with its reason (msgid and params)."""
-
-    made: int = 0
-    left: list[tuple[str, str, str]] = field(default_factory=list)
-    """(number of the case, name of the expert, key of the conflict)."""
-    short: list[tuple[str, int]] = field(default_factory=list)
-    """(number of the case, experts it has) where that is fewer than asked."""
 
 
 @dataclass
@@ -108,65 +90,6 @@ def waiting_at(
     return list(session.scalars(found))
 
 
-def assign(
-    session: Session,
-    actor: Actor,
-    clock: Clock,
-    revision: Revision,
-    stage: Stage,
-    experts: Iterable[int],
-    cases: Iterable[int],
-) -> Given:
-    """Give each of *experts* a sheet for each of *cases*; conflicts are left out and told."""
-    _take(actor, stage)
-    people, wanted = _experts(session, experts), set(cases)
-    chosen = [row for row in waiting_at(session, actor, revision, stage) if row.id in wanted]
-    known = Conflicts(session, panel_of(stage), people, chosen)
-    have = _standing(session, stage, chosen)
-    done = Given()
-    for case in chosen:
-        for expert in people:
-            _give_one(session, actor, clock, stage, expert, case, known, have, done)
-    session.flush()
-    return done
-
-
-def spread(
-    session: Session,
-    actor: Actor,
-    clock: Clock,
-    revision: Revision,
-    stage: Stage,
-    each: int,
-    experts: Iterable[int] = (),
-) -> Given:
-    """Bring every waiting case to *each* experts who are free towards it, evenly.
-
-    Cases with the fewest free experts come first; whoever has the fewest sheets gets the next.
-    Without *experts* all that are in use take part.
-    """
-    _take(actor, stage)
-    people = _experts(session, experts)
-    chosen = waiting_at(session, actor, revision, stage)
-    known = Conflicts(session, panel_of(stage), people, chosen)
-    have = _standing(session, stage, chosen)
-    load = {row.id: sum(expert == row.id for _case, expert in have) for row in people}
-    done = Given()
-    chosen.sort(key=lambda case: (len(known.free(case)), case.id))
-    for case in chosen:
-        held = sum(found == case.id for found, _expert in have)
-        free = [row for row in known.free(case) if (case.id, row.id) not in have]
-        free.sort(key=lambda row: (load[row.id], row.id))
-        for expert in free[: max(each - held, 0)]:
-            _give_one(session, actor, clock, stage, expert, case, known, have, done)
-            load[expert.id] += 1
-            held += 1
-        if held < each:
-            done.short.append((case.number, held))
-    session.flush()
-    return done
-
-
 def declare(
     session: Session, actor: Actor, clock: Clock, expert: Expert, case: Application, reason: str
 ) -> None:
@@ -194,17 +117,17 @@ def declare(
     )
     for sheet in session.scalars(standing).all():
         _put_aside(session, clock, sheet, reason)
-    _note(session, actor, clock, "panel:declare", case, expert.id, reason)
+    note(session, actor, clock, "panel:declare", case, expert.id, reason)
 
 
 def void(session: Session, actor: Actor, clock: Clock, sheet: ScoreSheet, reason: str) -> None:
     """Put a sheet aside, handed in or not; the expert may then be given another."""
-    _take(actor, _stage_of(sheet))
+    take(actor, _stage_of(sheet))
     reason = _said(reason)
     if sheet.voided_at is not None:
         raise SheetLocked()
     _put_aside(session, clock, sheet, reason)
-    _note(session, actor, clock, "panel:void", sheet.application, sheet.expert_id, reason)
+    note(session, actor, clock, "panel:void", sheet.application, sheet.expert_id, reason)
 
 
 def score(
@@ -222,7 +145,7 @@ def score(
     """
     own = is_own(actor, sheet)
     if not own:
-        _take(actor, _stage_of(sheet))
+        take(actor, _stage_of(sheet))
     _refuse_moved(session, actor, sheet)
     panel = panel_of(_stage_of(sheet))
     points = read_points(panel, typed)
@@ -249,7 +172,7 @@ def score(
     if session.scalar(guarded) is None:
         raise SheetLocked()
     session.refresh(sheet)
-    _note(session, actor, clock, "panel:score", sheet.application, sheet.expert_id, "")
+    note(session, actor, clock, "panel:score", sheet.application, sheet.expert_id, "")
 
 
 def join(
@@ -260,7 +183,7 @@ def join(
     stage: Stage,
 ) -> Joined:
     """Write the joined score of every waiting case whose sheets are all in, and judge once."""
-    _take(actor, stage)
+    take(actor, stage)
     panel, done = panel_of(stage), Joined()
     cases = {row.id: row for row in waiting_at(session, actor, revision, stage)}
     own = panel["into"].removeprefix("field.")
@@ -317,7 +240,8 @@ def _unready(
     return (OPEN_SHEETS, {"count": waiting}) if waiting else None
 
 
-def _take(actor: Actor, stage: Stage) -> None:
+def take(actor: Actor, stage: Stage) -> None:
+    """Only who acts at a panel stage works on it; raises ``NotThisStage`` or ``NotAPanel``."""
     require(actor, "panel:write")
     if stage.acts != actor.role:
         raise NotThisStage()
@@ -344,63 +268,6 @@ def _refuse_moved(session: Session, actor: Actor, sheet: ScoreSheet) -> None:
         raise NotThisStage()
 
 
-def _experts(session: Session, ids: Iterable[int]) -> list[Expert]:
-    wanted = list(ids)
-    rows = select(Expert).where(Expert.is_active).options(joinedload(Expert.organization))
-    if wanted:
-        rows = rows.where(Expert.id.in_(wanted))
-    found = list(session.scalars(rows.order_by(Expert.id)))
-    if not found:
-        raise NoExperts()
-    return found
-
-
-def _standing(session: Session, stage: Stage, cases: Sequence[Application]) -> set[tuple[int, int]]:
-    """(case, expert) of the standing sheets."""
-    rows = session.execute(
-        select(ScoreSheet.application_id, ScoreSheet.expert_id).where(
-            ScoreSheet.stage_key == stage.key,
-            ScoreSheet.voided_at.is_(None),
-            ScoreSheet.application_id.in_([case.id for case in cases]),
-        )
-    )
-    return {(case, expert) for case, expert in rows}
-
-
-def _give_one(
-    session: Session,
-    actor: Actor,
-    clock: Clock,
-    stage: Stage,
-    expert: Expert,
-    case: Application,
-    known: Conflicts,
-    have: set[tuple[int, int]],
-    done: Given,
-) -> None:
-    why = known.of(expert, case)
-    if why is not None:
-        done.left.append((case.number, expert.name, why))
-    elif (case.id, expert.id) not in have:
-        have.add((case.id, expert.id))
-        session.add(
-            ScoreSheet(
-                application_id=case.id,
-                stage_key=stage.key,
-                expert_id=expert.id,
-                points={},
-                given_at=clock.now(),
-                given_by_id=actor.account_id,
-                version=1,
-                from_paper=False,
-                justification="",
-                voided_for="",
-            )
-        )
-        done.made += 1
-        _note(session, actor, clock, "panel:assign", case, expert.id, "")
-
-
 def _put_aside(session: Session, clock: Clock, sheet: ScoreSheet, reason: str) -> None:
     sheet.voided_at, sheet.voided_for = clock.now(), reason
     sheet.version += 1
@@ -414,7 +281,7 @@ def _said(text: str) -> str:
     return text
 
 
-def _note(
+def note(
     session: Session,
     actor: Actor,
     clock: Clock,
@@ -423,6 +290,7 @@ def _note(
     expert_id: int,
     reason: str,
 ) -> None:
+    """Audit what was done about an expert and a case."""
     audit.record(
         session,
         actor,

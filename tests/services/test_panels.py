@@ -18,7 +18,7 @@ from models.panel import DECLARED, OWN_DISTRICT, OWN_UNIT, ScoreSheet
 from portal.access.accounts import create_account
 from portal.access.permissions import NotAllowed
 from portal.evidence.cleaning import clean
-from portal.review import panel
+from portal.review import assigning, panel
 from portal.review.attachments import add
 from portal.review.conflicts import Conflicts
 from portal.review.scoring import BadPoints, joined, read_points, total_of
@@ -63,7 +63,7 @@ def test_studios_from_the_form_to_the_names(studios: Hall, session: Session) -> 
     of_one = hall.expert("专家甲", organization_id=hall.case(one).organization_id)
     others = [hall.expert(name) for name in ("专家乙", "专家丙", "专家丁")]
     centre, stage = hall.who("city-centre"), hall.stage("panel")
-    given = panel.spread(session, centre, hall.clock, hall.revision, stage, each=3)
+    given = assigning.spread(session, centre, hall.clock, hall.revision, stage, each=3)
     assert (given.made, given.short) == (12, [])
     sheets = panel.sheets_of(session, stage, cases)
     assert of_one.id not in {sheet.expert_id for sheet in sheets[one]}
@@ -136,7 +136,7 @@ def test_what_keeps_an_expert_from_a_case(studios: Hall, session: Session) -> No
 
     hall.on(["district", "centre"], [here, there])
     centre, ids = hall.who("city-centre"), [row.id for row in people]
-    done = panel.assign(session, centre, hall.clock, hall.revision, stage, ids, [here, there])
+    done = assigning.assign(session, centre, hall.clock, hall.revision, stage, ids, [here, there])
     assert done.made == 4
     assert {why for _case, _name, why in done.left} == {OWN_UNIT, OWN_DISTRICT, DECLARED}
     sheet = panel.sheets_of(session, stage, [there])[there][0]
@@ -151,7 +151,7 @@ def test_a_sheet_is_locked_once_it_is_in(studios: Hall, session: Session) -> Non
     hall.on(["district", "centre"], [case])
     hall.expert("专家")
     centre, stage = hall.who("city-centre"), hall.stage("panel")
-    panel.spread(session, centre, hall.clock, hall.revision, stage, each=1)
+    assigning.spread(session, centre, hall.clock, hall.revision, stage, each=1)
     [sheet] = panel.sheets_of(session, stage, [case])[case]
     full = {item["key"]: item["most"] for item in (stage.panel or {})["criteria"]}
     for wrong in (full | {"leader": "20.001"}, full | {"leader": "21"}, full | {"leader": ""}):
@@ -175,7 +175,7 @@ def test_a_sheet_is_locked_once_it_is_in(studios: Hall, session: Session) -> Non
         session.execute(text("DELETE FROM score_sheet"))
     assert list(violations(session)) == []
     panel.void(session, centre, hall.clock, sheet, "登记错了")
-    again = panel.spread(session, centre, hall.clock, hall.revision, stage, each=1)
+    again = assigning.spread(session, centre, hall.clock, hall.revision, stage, each=1)
     assert again.made == 1
 
 
@@ -185,7 +185,7 @@ def test_sheets_are_filled_in_only_while_the_case_waits(studios: Hall, session: 
     hall.on(["district", "centre"], [case])
     hall.expert("专家")
     centre, stage = hall.who("city-centre"), hall.stage("panel")
-    panel.spread(session, centre, hall.clock, hall.revision, stage, each=1)
+    assigning.spread(session, centre, hall.clock, hall.revision, stage, each=1)
     [sheet] = panel.sheets_of(session, stage, [case])[case]
     hall.decide("panel", [case], "return")
     with pytest.raises(NotThisStage):
@@ -198,7 +198,7 @@ def test_nobody_scores_what_they_entered(studios: Hall, session: Session) -> Non
     hall.on(["district", "centre"], [case])
     hall.expert("专家")
     centre, stage = hall.who("city-centre"), hall.stage("panel")
-    panel.spread(session, centre, hall.clock, hall.revision, stage, each=1)
+    assigning.spread(session, centre, hall.clock, hall.revision, stage, each=1)
     [sheet] = panel.sheets_of(session, stage, [case])[case]
     root = session.get_one(Organization, centre.organization_id)
     account, _secret = create_account(
@@ -255,6 +255,8 @@ def test_sheets_of_one_expert_for_one_case_stand_once(studios: Hall, session: Se
     expert = hall.expert("专家")
     centre, stage = hall.who("city-centre"), hall.stage("panel")
     for made in (1, 0):
-        done = panel.assign(session, centre, hall.clock, hall.revision, stage, [expert.id], [case])
+        done = assigning.assign(
+            session, centre, hall.clock, hall.revision, stage, [expert.id], [case]
+        )
         assert done.made == made
     assert len(session.scalars(select(ScoreSheet)).all()) == 1

@@ -25,7 +25,7 @@ from models.publicity import (
 )
 from portal.access.permissions import NotAllowed
 from portal.policy.facts import FACTS
-from portal.review import objections, panel
+from portal.review import assigning, objections, panel
 from portal.review.publicity import (
     NothingToShow,
     close_over,
@@ -102,7 +102,7 @@ def test_projects_from_the_form_to_the_funded_list(projects: Hall, session: Sess
     centre, stage = hall.who("city-centre"), hall.stage("panel")
     for name in ("专家甲", "专家乙", "专家丙"):
         hall.expert(name)
-    panel.spread(session, centre, hall.clock, hall.revision, stage, each=3)
+    assigning.spread(session, centre, hall.clock, hall.revision, stage, each=3)
     marks = {best: (95, 90, 91), second: (80, 85, 90), third: (70, 75, 80), fourth: (60, 60, 60)}
     for case, sheets in panel.sheets_of(session, stage, cases).items():
         for sheet, percent in zip(sheets, marks[case], strict=True):
