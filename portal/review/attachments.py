@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session, joinedload
 
 from models.application import RETURNED, Application, Attachment
 from models.base import N_, Refusal
+from models.evidence import RegistryCheck
 from models.programme import AttachmentRule
 from models.types import new_row_key
 from portal.access import audit
@@ -114,7 +115,10 @@ def may_add(session: Session, actor: Actor, application: Application) -> bool:
 def may_remove(
     session: Session, actor: Actor, application: Application, attachment: Attachment
 ) -> bool:
-    """Whether *actor* may take the file away: an editor any, who acts at a stage their own."""
+    """Whether *actor* may take the file away: an editor any, who acts at a stage their own; what
+    a registry check rests on nobody."""
+    if _is_evidence(session, attachment):
+        return False
     if _may_edit(actor, application):
         return True
     own = actor.account_id is not None and attachment.account_id == actor.account_id
@@ -269,6 +273,11 @@ def _asked(session: Session, application: Application) -> dict[str, bool]:
         select(*guards).select_from(source(needs)).where(Application.id == application.id)
     ).one()
     return {row.key: holds is None or bool(holds) for row, holds in zip(rules, held, strict=True)}
+
+
+def _is_evidence(session: Session, attachment: Attachment) -> bool:
+    rests = select(RegistryCheck.id).where(RegistryCheck.attachment_id == attachment.id)
+    return session.scalar(rests.limit(1)) is not None
 
 
 def _may_edit(actor: Actor, application: Application) -> bool:

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, exists, insert, select
 from sqlalchemy.orm import Session, aliased, joinedload
 
-from models.application import APPROVED, PAID, RETURNED, WAITING, Application
+from models.application import APPROVED, PAID, RETURNED, WAITING, Application, Attachment
 from models.audit import AuditEntry
 from models.base import N_, Refusal, in_parts
 from models.evidence import (
@@ -167,7 +167,7 @@ def record(
     rows = []
     for found in findings:
         case = cases.get(found.application_id)
-        if case is None:
+        if case is None or not _is_of(session, found):
             raise NotCheckable()
         rows.append(about | _row(case, kind, found))
     return _write(session, actor, clock, rows, list(cases.values()))
@@ -270,6 +270,18 @@ def _refuse(kind: str, source: str, findings: Sequence[Finding], day: date, cloc
 def _refuse_own(session: Session, actor: Actor, ids: Sequence[int]) -> None:
     if own_cases(session, actor, ids):
         raise OwnCase()
+
+
+def _is_of(session: Session, found: Finding) -> bool:
+    """Whether the evidence, where there is some, is a file of the case."""
+    if found.attachment_id is None:
+        return True
+    file = select(Attachment.id).where(
+        Attachment.id == found.attachment_id,
+        Attachment.application_id == found.application_id,
+        Attachment.removed_at.is_(None),
+    )
+    return session.scalar(file) is not None
 
 
 def _row(case: Application, kind: str, found: Finding) -> dict[str, Any]:

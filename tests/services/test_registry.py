@@ -13,15 +13,17 @@ from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from models.application import Application
+from models.application import Application, Attachment
 from models.audit import AuditEntry
 from models.evidence import BY_HAND, CERTIFICATE, MEMBERSHIP, PATENT, RegistryCheck
+from models.types import new_row_key
 from portal.access.accounts import system_actor
 from portal.access.permissions import NotAllowed
 from portal.evidence.registry import BadRegistry, FiledRegistry, NoRegistry, Unreachable
 from portal.exchange.applications_in import MissingHeadings
 from portal.exchange.registry_sheets import apply_answers, read_answers, write_list
 from portal.policy.packs import load_pack, publish
+from portal.review.attachments import may_remove
 from portal.review.entering import edit
 from portal.review.registry_checks import (
     Finding,
@@ -191,6 +193,26 @@ def test_what_says_nothing_is_refused(desk: Desk) -> None:
             record(desk.session, centre, CLOCK, CERTIFICATE, BY_HAND, source, findings, day)
     with pytest.raises(NotCheckable):
         record(desk.session, centre, CLOCK, PATENT, BY_HAND, "官网", [Finding(ids[0], "matches")])
+
+
+def test_a_file_that_a_check_rests_on_stays(desk: Desk) -> None:
+    one, two = desk.enter(2)
+    file = Attachment(
+        row_key=new_row_key(), application_id=one, rule_key="scan", file_name="截图.png",
+        media_type="image/png", size=1, digest="", made_at=CLOCK.now(),
+    )  # fmt: skip
+    desk.session.add(file)
+    desk.session.flush()
+    writer, centre = desk.people["writer"], desk.people["centre"]
+    assert may_remove(desk.session, writer, desk.case(one), file)
+    for case, right in ((two, False), (one, True)):
+        finding = [Finding(case, "matches", attachment_id=file.id)]
+        if right:
+            record(desk.session, centre, CLOCK, CERTIFICATE, BY_HAND, "官网", finding)
+        else:
+            with pytest.raises(NotCheckable):
+                record(desk.session, centre, CLOCK, CERTIFICATE, BY_HAND, "官网", finding)
+    assert not may_remove(desk.session, writer, desk.case(one), file)
 
 
 def test_checks_are_only_added(desk: Desk) -> None:
