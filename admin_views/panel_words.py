@@ -41,6 +41,8 @@ from portal.translations.words import told
 from portal.web.actor import current_actor
 
 VISIT = "visit"
+MOST_SHOWN = 2_000
+"""Cases that a slate shows."""
 
 
 def line(stage: Stage, programme: str, waiting: int, role: str) -> StageLine:
@@ -60,7 +62,7 @@ def slate(stage: Stage) -> Slate:
     session, actor = db.session(), current_actor()
     revision = session.get_one(Revision, stage.revision_id)
     programme = session.get_one(Programme, revision.programme_id)
-    ranked = ranking(session, actor, revision, stage)
+    ranked = ranking(session, actor, revision, stage, MOST_SHOWN)
     mine = stage.acts == actor.role and may(actor, "application:decide")
     sheets = _sheet_counts(stage, ranked) if stage.kind == PANEL else {}
     here = [row for row in ranked if row.stage_key == stage.key and row.state == WAITING]

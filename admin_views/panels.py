@@ -147,7 +147,11 @@ def _lines() -> list[StageLine]:
             & (Application.stage_key == Stage.key)
             & (Application.state == WAITING),
         )
-        .where(Revision.state == PUBLISHED, visible(Application, actor))
+        .where(
+            Revision.state == PUBLISHED,
+            Revision.id.in_(_competitive()),
+            visible(Application, actor),
+        )
         .group_by(Stage.id, Programme.title, Programme.id)
         .order_by(Programme.id.desc(), Stage.position)
     ).all()
@@ -155,8 +159,18 @@ def _lines() -> list[StageLine]:
     return sorted(found, key=lambda row: not row.is_mine)
 
 
+def _competitive() -> Any:
+    """The revisions whose cases are set against each other: they have a panel or a notice."""
+    sets = Stage.panel.is_not(None) | Stage.lasts.is_not(None)
+    return select(Stage.revision_id).where(sets)
+
+
 def _stage() -> Stage:
-    found = db.session.get(Stage, _number(request.args.get("id", "")))
+    """The stage that the address names, of such a revision."""
+    number = _number(request.args.get("id", ""))
+    found = db.session.scalar(
+        select(Stage).where(Stage.id == number, Stage.revision_id.in_(_competitive()))
+    )
     return found if found is not None else abort(404)
 
 

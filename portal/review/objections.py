@@ -11,13 +11,14 @@ from datetime import date
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from models.application import Application
+from models.application import WAITING, Application
 from models.base import N_, Because, Refusal
 from models.decision import REJECT, RETURN
 from models.publicity import (
     CLEARED,
     DISMISSED,
     HELD,
+    LEFT,
     OPEN,
     SHOWN,
     UPHELD,
@@ -30,6 +31,7 @@ from portal.access.actor import Actor
 from portal.access.permissions import require
 from portal.clock import Clock
 from portal.review.decide import decide
+from portal.review.noticed import on_notice
 from portal.review.publicity import pass_cleared, stage_of_notice
 from portal.review.selections import freeze
 from portal.review.stage_answers import NotThisStage
@@ -165,8 +167,17 @@ def dismiss(
     open_ones = select(Objection.id).where(Objection.entry_id == entry.id, Objection.state == OPEN)
     if entry.state != HELD or session.scalar(open_ones.limit(1)) is not None:
         return
-    entry.state = SHOWN
-    if entry.notice.closed_at is not None:
+    stage = stage_of_notice(entry.notice)
+    here = select(Application.id).where(
+        Application.id == entry.application_id,
+        Application.state == WAITING,
+        on_notice(stage, (HELD,), entry.notice),
+    )
+    if session.scalar(here) is None:
+        entry.state = LEFT
+    elif entry.notice.closed_at is None:
+        entry.state = SHOWN
+    else:
         entry.state, entry.ended_on = CLEARED, today
     session.flush()
     if entry.state == CLEARED:

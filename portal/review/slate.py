@@ -92,8 +92,10 @@ class Limit:
     holds: bool
 
 
-def ranking(session: Session, actor: Actor, revision: Revision, stage: Stage) -> list[Ranked]:
-    """The cases that have come to *stage* and were not refused, best first.
+def ranking(
+    session: Session, actor: Actor, revision: Revision, stage: Stage, most: int | None = None
+) -> list[Ranked]:
+    """The cases that have come to *stage* and were not refused, best first, at most *most*.
 
     By the panel's score where it has one, then by the programme's orders and the submission.
     """
@@ -123,6 +125,7 @@ def ranking(session: Session, actor: Actor, revision: Revision, stage: Stage) ->
         .select_from(source(needs))
         .where(_reached(revision, stage), visible(Application, actor))
         .order_by(*_best_first(score, revision))
+        .limit(most)
     ).mappings()
     return [
         Ranked(place=place, score=_number(row["fields"].get(into)), **row)

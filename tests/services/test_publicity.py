@@ -223,6 +223,23 @@ def test_a_case_that_comes_again_needs_a_notice_again(projects: Hall, session: S
     assert _states(hall, second) == {case: PASSED}
 
 
+def test_a_held_case_that_left_meanwhile_is_free_of_the_notice(
+    projects: Hall, session: Session
+) -> None:
+    hall = projects
+    [case] = _listed(hall, 1)
+    notice = _open(hall)
+    objection = _object(hall, notice, case)
+    _look_into(hall, objection)
+    hall.decide("notice", [case], RETURN, "先退回重审")
+    hall.at(LAST + timedelta(days=1))
+    close_over(session, hall.clock)
+    objections.dismiss(session, hall.who("city-approver"), hall.clock, objection, "已另行处理")
+    assert _states(hall, notice) == {case: LEFT}
+    assert _ended(hall, case) is None
+    assert hall.case(case).state == RETURNED
+
+
 def test_objections_are_received_in_time_only(projects: Hall, session: Session) -> None:
     hall = projects
     [case] = _listed(hall, 1)
