@@ -27,6 +27,7 @@ from models.application import (
 from models.base import N_, Refusal
 from models.decision import PASS, REJECT, RETURN, ReasonTemplate
 from models.organization import Organization
+from models.panel import Expert
 from models.programme import Programme, Stage
 from models.types import Fen, new_row_key
 from portal.access import permissions
@@ -62,8 +63,17 @@ PEOPLE = {
     "district": (permissions.DISTRICT, "D10", "李静"),
     "unit": (permissions.GRASS_ROOTS, "D10-01", "张伟"),
     "unit2": (permissions.GRASS_ROOTS, "D10-01", "刘洋"),
+    "expert": (permissions.EXPERT, "SH", "林一鸣"),
 }
 """Login, role, union and name; two where nobody reviews what they entered themselves."""
+
+EXPERTS = (
+    ("林一鸣", "东海理工大学", "机械制造", "expert"),
+    ("许文静", "城市自动化研究院", "电气自动化", None),
+    ("高建平", "船舶工艺研究所", "焊接", None),
+    ("沈佳", "城市职业技术学院", "数控加工", None),
+)
+"""Name, where they work, speciality, and the login of the one who scores on the pages."""
 
 APPLICATIONS, UNITS = 5_000, 300
 PROGRESS = {0: 0.85, 1: 0.8, 2: 0.8, 3: 0.85}
@@ -90,6 +100,13 @@ def load(session: Session, clock: Clock, *, applications: int = APPLICATIONS) ->
     load_programmes(session, clock)
     session.add_all(kept_reasons())
     actors = _staff(session, clock)
+    session.add_all(
+        Expert(
+            name=name, unit=unit, speciality=speciality, is_active=True, version=1,
+            account_id=actors[login].account_id if login else None,
+        )
+        for name, unit, speciality, login in EXPERTS
+    )  # fmt: skip
     enter_samples(session, actors["centre2"], clock)
     session.commit()
     for programme in receiving(session, clock):
