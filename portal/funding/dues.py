@@ -89,7 +89,7 @@ def is_unpaid(place: int) -> Sql:
     """Whether the instalment *place* has no payment, or only ones that the bank returned."""
     standing = (
         select(Payment.id)
-        .outerjoin(PaymentReversal, _bounced())
+        .outerjoin(PaymentReversal, bounced())
         .where(
             Payment.application_id == Application.id,
             Payment.instalment == place,
@@ -112,6 +112,11 @@ def city() -> Sql:
     """The city federation."""
     root = aliased(Organization)
     return select(func.min(root.id)).where(root.parent_id.is_(None)).scalar_subquery()
+
+
+def bounced() -> Sql:
+    """The reversal of a payment that the bank returned, to join it."""
+    return and_(PaymentReversal.payment_id == Payment.id, PaymentReversal.kind == BOUNCED)
 
 
 def is_released(revision: Revision, row: Instalment | None) -> Sql:
@@ -161,10 +166,6 @@ def _attempts(place: int) -> Sql:
         Payment.application_id == Application.id, Payment.instalment == place
     )
     return made.correlate(Application).scalar_subquery()
-
-
-def _bounced() -> Sql:
-    return and_(PaymentReversal.payment_id == Payment.id, PaymentReversal.kind == BOUNCED)
 
 
 def _added(fen: Iterator[Sql]) -> Sql:

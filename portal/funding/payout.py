@@ -34,7 +34,7 @@ from portal.access.trail import record_batch
 from portal.clock import SHANGHAI, Clock
 from portal.funding import ledger
 from portal.funding.budget import budget_of, spend
-from portal.funding.dues import dues_of, payer_of, queue
+from portal.funding.dues import bounced, dues_of, payer_of, queue
 from portal.policy.check import PAYMENT
 from portal.policy.facts import source
 from portal.policy.moments import failing
@@ -254,11 +254,11 @@ def _close_cases(session: Session, actor: Actor, now: datetime, batch: PaymentBa
 
 
 def is_paid_out(application_id: Any) -> Any:
-    """Whether all that a case was awarded has been paid and stayed there."""
+    """Whether all that a case was awarded has been paid, and the bank returned none of it."""
     paid = (
         select(func.coalesce(func.sum(Payment.amount_fen), 0))
         .join(PaymentBatch, PaymentBatch.id == Payment.batch_id)
-        .outerjoin(PaymentReversal, PaymentReversal.payment_id == Payment.id)
+        .outerjoin(PaymentReversal, bounced())
         .where(
             Payment.application_id == application_id,
             PaymentBatch.state == PAID,

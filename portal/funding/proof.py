@@ -43,7 +43,7 @@ def _wrong_cases(session: Session) -> Iterator[str]:
     ends = select(Application.number, Application.state).where(
         Application.amount_fen > 0,
         or_(
-            and_(Application.state == PAID_OUT, ~is_paid_out(Application.id), ~_recovered()),
+            and_(Application.state == PAID_OUT, ~is_paid_out(Application.id)),
             and_(Application.state == APPROVED, is_paid_out(Application.id)),
         ),
     )
@@ -142,10 +142,3 @@ def _last_paid(programme: Programme) -> Subquery:
 
 def _reversed(kind: str) -> Any:
     return exists().where(PaymentReversal.payment_id == Payment.id, PaymentReversal.kind == kind)
-
-
-def _recovered() -> Any:
-    """Whether something of the case was taken back for good."""
-    return exists().where(
-        PaymentReversal.payment_id == Payment.id, Payment.application_id == Application.id
-    )
