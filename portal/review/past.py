@@ -5,10 +5,10 @@ A reviewer is told of a case of another union, for nobody is paid twice; but not
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, and_, or_, select
+from sqlalchemy import ColumnElement, Select, or_, select
 from sqlalchemy.orm import Session
 
 from models.applicant import Applicant
@@ -46,22 +46,18 @@ class Earlier:
 
 def earlier_cases(session: Session, actor: Actor, application: Application) -> list[Earlier]:
     """The other cases of the same person or thing over all years, channels and programmes."""
-    person, things = _same_person(application), _same_things(application)
-    sees = visible(Application, actor)
+    person = set(session.scalars(_of_person(application).limit(MOST)))
+    things = {
+        row for found in _of_things(application) for row in session.scalars(found.limit(MOST))
+    }
     rows = session.execute(
-        select(Application, person.label("person"), things.label("thing"), sees.label("sees"))
-        .join(Applicant, Applicant.id == Application.applicant_id)
+        select(Application, visible(Application, actor).label("sees"))
         .join(Programme, Programme.id == Application.programme_id)
-        .outerjoin(SkillCertificate, SkillCertificate.id == Application.certificate_id)
-        .outerjoin(Patent, Patent.id == Application.patent_id)
-        .where(Application.id != application.id, Application.state != DRAFT, or_(person, things))
+        .where(Application.id.in_((person | things) - {application.id}), Application.state != DRAFT)
         .order_by(Programme.year.desc(), Application.id.desc())
         .limit(MOST)
     )
-    found = [
-        _told(row, bool(is_person), bool(is_thing), bool(is_seen))
-        for row, is_person, is_thing, is_seen in rows
-    ]
+    found = [_told(row, row.id in person, row.id in things, bool(sees)) for row, sees in rows]
     return [*found, *_before(session, application)]
 
 
@@ -101,27 +97,26 @@ def _before(session: Session, application: Application) -> list[Earlier]:
     return found
 
 
-def _same_person(application: Application) -> ColumnElement[bool]:
+def _of_person(application: Application) -> Select[int]:
+    """The cases of the same person, by the index of the ID number where there is one."""
     index = application.applicant.id_number_index
-    if index:
-        return Applicant.id_number_index == index
-    return Applicant.id == application.applicant_id
+    same = Applicant.id_number_index == index if index else Applicant.id == application.applicant_id
+    return select(Application.id).join(Applicant).where(same).order_by(Application.id.desc())
 
 
-def _same_things(application: Application) -> ColumnElement[bool]:
-    same: list[ColumnElement[bool]] = []
+def _of_things(application: Application) -> Iterator[Select[int]]:
+    """The cases of the same claim, certificate or patent, each by its own index."""
+    ids = select(Application.id).order_by(Application.id.desc())
     if application.claim_key:
-        same.append(
-            and_(
-                Application.claim_key == application.claim_key,
-                Application.family == application.family,
-            )
+        yield ids.where(
+            Application.claim_key == application.claim_key,
+            Application.family == application.family,
         )
     if application.certificate is not None:
-        same.append(SkillCertificate.number_key == application.certificate.number_key)
+        key = application.certificate.number_key
+        yield ids.join(SkillCertificate).where(SkillCertificate.number_key == key)
     if application.patent is not None:
-        same.append(Patent.number_key == application.patent.number_key)
-    return or_(*same) if same else Application.id.is_(None)
+        yield ids.join(Patent).where(Patent.number_key == application.patent.number_key)
 
 
 def _number_key(application: Application) -> str | None:
