@@ -240,5 +240,6 @@ def _conclude(page: Page, button: str, why: str) -> None:
 
 
 def _fits(page: Page) -> None:
-    """Nothing is wider than the phone."""
+    """Nothing is wider than the phone, once the sidebar has slid away."""
+    page.wait_for_timeout(400)
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
