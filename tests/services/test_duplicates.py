@@ -15,12 +15,14 @@ from sqlalchemy.orm import Session
 from models.application import Application
 from models.audit import AuditEntry
 from models.evidence import DuplicateDecision, DuplicatePair, PastAward
+from portal.access.accounts import system_actor
 from portal.access.permissions import NotAllowed
 from portal.evidence.duplicates import find_pairs, is_open, looks_duplicate
 from portal.evidence.identifiers import check_digit
 from portal.evidence.likeness import one_digit_off
 from portal.exchange.applications_in import MissingHeadings
 from portal.exchange.history_in import apply_history, read_history
+from portal.policy.packs import load_pack, publish
 from portal.review.earlier import already_claimed
 from portal.review.entering import edit
 from portal.review.selections import Group, freeze, preflight
@@ -35,9 +37,10 @@ from portal.review.settling import (
 )
 from portal.review.submit import AlreadyClaimed
 from portal.verify import violations
+from seed.catalogues import load_all
 from tests.conftest import City
 from tests.services.test_decide import ROLES, Desk
-from tests.support.cases import CLOCK, cells, entered, published, read
+from tests.support.cases import CLOCK, PACK, cells, entered, published, read
 
 BODY = "31011519850312"
 CARDS = ["62109412345678" + tail for tail in ("97", "05", "13", "21", "39", "47", "54", "62")]
@@ -432,3 +435,35 @@ def test_history_of_one_digit_off_or_another_name(desk: Desk, enter: Enter, tmp_
     one, two = enter(1), enter(2)
     found = {row: pairs_of(desk.session, desk.case(row))[0].signs for row in (one, two)}
     assert found == {one: ",near_number,", two: ",name,"}
+
+
+def test_rules_about_earlier_years_see_history(
+    session: Session, city: City, tmp_path: Path
+) -> None:
+    rules = PACK.read_text(encoding="utf-8") + FACTS
+    pack = tmp_path / "earlier.yaml"
+    pack.write_text(rules.replace("\nconditions:", f"\nconditions:{ASKS}", 1), encoding="utf-8")
+    load_all(session, CLOCK)
+    actor = system_actor(session)
+    code = load_pack(session, actor, CLOCK, pack).programme.code
+    people = {name: city.person(name, *place) for name, place in ROLES.items()}
+    desk = Desk(session, publish(session, actor, CLOCK, code), people, city.union("D1-1"))
+    one, two = desk.enter(2)
+    families = {"programme": desk.revision.programme.family, "number": "X2020000001"}
+    take_over(desk, sheet(tmp_path / "past.xlsx", paid(1, **families)))
+    assert desk.case(one).asked == ""
+    assert desk.case(two).asked == ",before,"
+
+
+FACTS = """
+facts:
+  - {key: list.before, title: 往年已获, of: earlier, take: sum, column: row.amount, per: [person],
+     when: [[row.year, at most, 2022]]}
+"""
+ASKS = """
+  - key: before
+    clause: 三
+    says: 往年累计不足1000元
+    require: {all: [[list.before, less than, 1000]]}
+    otherwise: ask
+"""
