@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import re
+from hashlib import sha256
 
 import pytest
 from sqlalchemy import select
 
-from models.application import Application
+from models.application import Application, Attachment
 from models.base import begin_writing, db
 from models.decision import Decision, ReasonTemplate, Selection
+from models.types import new_row_key
+from portal.evidence.vault import vault
 from portal.review import bulk
 from tests.support.cases import CLOCK
+from tests.support.files import photo
 from tests.web.halls import Hall, hall
 from tests.web.pages import Browser
 
@@ -200,3 +204,24 @@ def test_kept_reasons_are_offered_and_edited_by_those_who_may(hall: Hall) -> Non
     assert "复印件不清晰" in browser.get(_chosen(hall, browser, "return")).text
     for login, status in (("unit", 403), ("auditor", 403), ("centre", 200)):
         assert hall.browser(login).get("/reason/new/").status_code == status
+
+
+def test_a_scan_is_shown_beside_the_form(hall: Hall) -> None:
+    with hall.app.app_context():
+        begin_writing()
+        data, key = photo(), new_row_key()
+        db.session.add(
+            Attachment(
+                row_key=key, application_id=hall.ids[0], rule_key="proof", file_name="证书.jpg",
+                media_type="image/jpeg", size=len(data), digest=sha256(data).hexdigest(),
+                made_at=CLOCK.now(),
+            )
+        )  # fmt: skip
+        vault.put(key, data)
+        db.session.commit()
+        begin_writing(False)
+    browser = hall.browser("unit")
+    page = browser.get(f"/desk/?case={hall.ids[0]}").text
+    found = re.search(r'<img src="(/application/file/\d+)"', page)
+    assert found is not None
+    assert browser.get(found[1]).mimetype == "image/jpeg"
