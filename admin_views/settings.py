@@ -161,12 +161,13 @@ class BoundView(PolicyRowView):
         "of": ("take", ("distinct", "sum", "share")),
         "dated": ("within", ("year",)),
         "spill_to": ("over", ("spill",)),
+        "asks": ("over", ("ask",)),
     }
     list_title = _l("Bounds")
     column_list = ("key", "revision", "clause", "says", "at_most", "over")
     form_columns = (
         "says", "clause", "counts", "take", "of", "per", "within", "dated", "at_most", "at_least",
-        "over", "spill_to", "tiers", "when",
+        "over", "spill_to", "asks", "tiers", "when", "reading",
     )  # fmt: skip
     column_labels: ClassVar[dict[str, Any]] = PolicyRowView.column_labels | {
         "of": _l("What is counted")

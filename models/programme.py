@@ -388,7 +388,8 @@ class Bound(PolicyRow, Model):
     where they are named: the cases themselves, the different values or the sum of the fact
     ``of``, or the share in percent of the cases for which the terms ``of`` hold. ``per`` names key
     facts; ``within`` is ``window``, ``programme``, ``year`` (the calendar year of ``dated``) or
-    ``family`` (ever). ``over`` says what a case beyond it gets; ``spill_to`` the tier it falls to.
+    ``family`` (ever). ``over`` says what a case beyond it gets; ``spill_to`` the tier it falls to;
+    ``asks`` names the stage whose actor answers where it asks.
     """
 
     __tablename__ = "bound"
@@ -414,6 +415,10 @@ class Bound(PolicyRow, Model):
         String(10), info={"label": N_("Beyond it"), "choices": BEYOND}
     )
     spill_to: Mapped[str | None] = mapped_column(String(40), info={"label": N_("Falls to")})
+    asks: Mapped[str | None] = mapped_column(String(40), info={"label": N_("Asked at")})
+    reading: Mapped[str] = mapped_column(
+        Text, default="", server_default="", info={"label": N_("Reading chosen")}
+    )
     when: Mapped[list[Any]] = mapped_column(JSON, default=list, info={"label": N_("When")})
 
 

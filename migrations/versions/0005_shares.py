@@ -37,6 +37,8 @@ def upgrade() -> None:
     )
     for table in POLICY_ROWS:
         _freeze(table)
+    op.add_column("bound", sa.Column("asks", sa.String(length=40), nullable=True))
+    op.add_column("bound", sa.Column("reading", sa.Text(), server_default="", nullable=False))
     _extend_payments()
     _create_parts()
     for table in APPEND_ONLY:

@@ -108,14 +108,17 @@ def _conditions(revision: Revision) -> Iterator[Problem]:
             yield Problem((*path, "require"), N_("must be given where a miss refuses"))
         if row.otherwise not in OUTCOMES:
             yield Problem((*path, "otherwise"), N_("must be refuse, ask or note"))
-        for key in [row.asks] if row.asks else []:
-            if key not in stages:
-                message = N_("there is no stage called %(key)s")
-                yield Problem((*path, "asks"), message, {"key": key})
+        yield from _asked_at(path, row.asks, revision)
         for key in row.moments:
             if key not in stages | {PAYMENT}:
                 message = N_("there is no stage called %(key)s")
                 yield Problem((*path, "moments"), message, {"key": key})
+
+
+def _asked_at(path: Path, key: str | None, revision: Revision) -> Iterator[Problem]:
+    if key and key not in {stage.key for stage in revision.stages}:
+        message = N_("there is no stage called %(key)s")
+        yield Problem((*path, "asks"), message, {"key": key})
 
 
 def _tiers(revision: Revision) -> Iterator[Problem]:
@@ -143,6 +146,7 @@ def _bounds(revision: Revision) -> Iterator[Problem]:
         yield from _counted(path, row, revision)
         yield from tier_keys(path, row, revision)
         yield from _spills(path, row, revision)
+        yield from _asked_at(path, row.asks, revision)
         yield from terms_of((*path, "when"), row.when, revision)
 
 

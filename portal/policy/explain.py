@@ -120,7 +120,8 @@ def _clauses(tiers: list[AwardTier]) -> str:
 
 def _bound_finding(bound: Bound, row: dict[str, Any]) -> Finding:
     state = STATES[row[code_column(bound.key)]]
-    return Finding(bound.key, bound.clause, bound.says, bound.over or NOTE, state, [])
+    outcome = bound.over or NOTE
+    return Finding(bound.key, bound.clause, bound.says, outcome, state, [], bound.reading)
 
 
 def _overrides(session: Session, application: Application) -> dict[str, Passed]:

@@ -175,7 +175,9 @@ SECTIONS: dict[str, tuple[type[Any], tuple[Cell, ...]]] = {
             Cell("at_least", "at_least"),
             Cell("over", "over"),
             Cell("spill_to", "spill_to"),
+            Cell("asks", "asks"),
             _WHEN,
+            Cell("reading", "reading", ""),
         ),
     ),
     "orders": (

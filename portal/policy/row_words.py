@@ -171,7 +171,10 @@ class RowReader:
         beyond = self._outcome(N_("Beyond it"), row.over)
         if row.spill_to:
             beyond = f"{beyond} → {self.vocabulary.tier(row.spill_to)}"
-        return RowWords(row.says, tuple(lines), (beyond,))
+        marks = [beyond]
+        if row.asks:
+            marks.append(self._marked(N_("Asked at"), self.vocabulary.stage(row.asks)))
+        return RowWords(row.says, tuple(lines), tuple(marks))
 
     def order_key(self, row: OrderKey) -> RowWords:
         """Who comes first."""

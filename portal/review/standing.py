@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from models.application import ELIGIBLE, HELD, WAITING, Application
 from models.base import N_
 from models.decision import PASS, SUBMIT, Decision, Selection, SelectionItem
-from models.programme import ASK, SPILL, WAIT, Revision, Stage
+from models.programme import ASK, SPILL, WAIT, Bound, Condition, Revision, Stage
 from portal.access.actor import Actor
 from portal.access.scope import visible
 from portal.evidence.duplicates import held_back
@@ -114,9 +114,9 @@ def questions_left(revision: Revision, route: str, stage: Stage) -> ColumnElemen
     """
     walked = {row.key: row.kind for row in stages_of(revision, route)}
     later = dict(list(walked.items())[list(walked).index(stage.key) + 1 :])
-    answered = [
-        row.key for row in revision.conditions if row.otherwise == ASK and row.asks in later
-    ]
+    asking: list[Condition | Bound] = [row for row in revision.conditions if row.otherwise == ASK]
+    asking += [row for row in revision.bounds if row.over == ASK]
+    answered = [row.key for row in asking if row.asks in later]
     if set(later.values()) - AFTERWARDS:
         answered += [row.key for row in revision.bounds if row.over in (WAIT, SPILL)]
     left: ColumnElement[str] = Application.asked.expression
