@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, func, literal, true
+from sqlalchemy import BigInteger, ColumnElement, and_, case, func, literal, true
 
 from models.application import Application
 from models.programme import Revision
@@ -80,7 +80,7 @@ def largest_remainder(amount: Sql, weights: Sequence[Sql]) -> list[Sql]:
     if not weights:
         return []
     whole = sum(weights[1:], start=weights[0])
-    safe = func.nullif(whole, 0)
+    safe = func.nullif(whole, 0, type_=BigInteger)
     base = [amount * weight // safe for weight in weights]
     rest = [amount * weight % safe for weight in weights]
     left = amount - sum(base[1:], start=base[0])
