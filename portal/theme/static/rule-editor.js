@@ -338,7 +338,7 @@
       };
       const made = (items) => items.map((item, at) => ({ ...item, key: item.key || `c${at + 1}` }));
       function draw() {
-        const has = tick(now !== null, (on) => { now = on ? fresh : null; set(now); draw(); }, says.has_panel);
+        const has = tick(now !== null, (on) => { now = on ? now ?? fresh : null; set(now); draw(); }, says.has_panel);
         if (now === null) return place.replaceChildren(has);
         const conflicts = { key: "", choices: words.conflicts };
         place.replaceChildren(has,
