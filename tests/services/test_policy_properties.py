@@ -28,7 +28,7 @@ from tests.support.policy_ground import Ground
 from tests.support.policy_oracle import Case, Judged, held_places, judged, moved
 from tests.support.random_policy import TABLES, Maker
 
-PROGRAMMES = int(os.environ.get("POLICY_PROGRAMMES", "60"))
+PROGRAMMES = int(os.environ.get("POLICY_PROGRAMMES", "24"))
 CASES = int(os.environ.get("POLICY_CASES", "50"))
 ALONE = int(os.environ.get("POLICY_ALONE", "4"))
 Found = dict[int, dict[str, Any]]
