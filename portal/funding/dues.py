@@ -27,7 +27,14 @@ from sqlalchemy.orm import Session, aliased
 from models.application import APPROVED, WAITING, Application
 from models.application import PAID as PAID_OUT
 from models.decision import PASS, Decision
-from models.funding import BOUNCED, Payment, PaymentReversal
+from models.funding import (
+    BOUNCED,
+    MADE,
+    TRANSFERRED,
+    Payment,
+    PaymentBatch,
+    PaymentReversal,
+)
 from models.organization import Organization
 from models.programme import Programme, Revision
 from models.sharing import CITY, DISTRICT, Instalment
@@ -80,7 +87,10 @@ def queue(session: Session, programme: Programme) -> Subquery:
     released it, by which they are served. Amounts are unknown where a share is.
     """
     found = [
-        _released(revision, due) for revision in programme.revisions for due in dues_of(revision)
+        _released(revision, due, dues)
+        for revision in programme.revisions
+        for dues in [dues_of(revision)]
+        for due in dues
     ]
     return union_all(*found).subquery("queue")
 
@@ -97,6 +107,36 @@ def is_unpaid(place: int) -> Sql:
         )
     )
     return ~standing.correlate(Application).exists()
+
+
+def has_money(*, on_its_way: bool = False) -> Sql:
+    """Whether a case has a payment that did not come back; with *on_its_way* one whose batch has
+    not reached its people yet."""
+    moving = [PaymentBatch.state.in_((MADE, TRANSFERRED))] if on_its_way else []
+    return (
+        select(Payment.id)
+        .join(PaymentBatch, PaymentBatch.id == Payment.batch_id)
+        .outerjoin(PaymentReversal, PaymentReversal.payment_id == Payment.id)
+        .where(Payment.application_id == Application.id, PaymentReversal.id.is_(None), *moving)
+        .correlate(Application)
+        .exists()
+    )
+
+
+def _agrees(dues: list[Due]) -> Sql:
+    """Whether what was paid of a case is what its award makes of those instalments now.
+
+    Where a correction changed the award after a payment, nothing more is paid by itself.
+    """
+    standing = (
+        select(func.coalesce(func.sum(Payment.amount_fen), 0))
+        .outerjoin(PaymentReversal, bounced())
+        .where(Payment.application_id == Application.id, PaymentReversal.id.is_(None))
+        .correlate(Application)
+        .scalar_subquery()
+    )
+    now = _added(case((is_unpaid(due.place), 0), else_=due.fen) for due in dues)
+    return standing == now
 
 
 def payer_of(payer: str) -> Sql:
@@ -139,7 +179,7 @@ def release_of(row: Instalment | None) -> Sql:
     return found.correlate(Application).scalar_subquery()
 
 
-def _released(revision: Revision, due: Due) -> Any:
+def _released(revision: Revision, due: Due, dues: list[Due]) -> Any:
     attempt = _attempts(due.place) + 1
     return (
         select(
@@ -157,6 +197,7 @@ def _released(revision: Revision, due: Due) -> Any:
             Application.amount_fen > 0,
             is_released(revision, due.row),
             is_unpaid(due.place),
+            *([_agrees(dues)] if len(dues) > 1 else []),
         )
     )
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from sqlalchemy import Subquery, and_, exists, func, literal, or_, select, union_all
 from sqlalchemy.orm import Session, aliased
 
-from models.application import APPROVED, REFUSED, WAITING, Application
+from models.application import APPROVED, REFUSED, RETURNED, WAITING, Application
 from models.application import PAID as PAID_OUT
 from models.funding import BOUNCED, Payment, PaymentBatch, PaymentReversal, PaymentShare
 from models.programme import Programme
@@ -33,7 +32,7 @@ def _wrong_cases(session: Session) -> Iterator[str]:
         .join(PaymentBatch, PaymentBatch.id == Payment.batch_id)
         .where(
             or_(
-                Application.state.not_in((WAITING, APPROVED, PAID_OUT, REFUSED)),
+                Application.state.not_in((WAITING, RETURNED, APPROVED, PAID_OUT, REFUSED)),
                 Application.district_id != PaymentBatch.district_id,
             )
         )
@@ -57,7 +56,7 @@ def _wrong_sums(session: Session) -> Iterator[str]:
     rows = session.execute(
         select(Application.number, standing)
         .join(Payment, Payment.application_id == Application.id)
-        .where(~_reversed(BOUNCED))
+        .where(~exists().where(PaymentReversal.payment_id == Payment.id))
         .group_by(Application.id)
         .having(standing > Application.amount_fen)
     )
@@ -138,7 +137,3 @@ def _last_paid(programme: Programme) -> Subquery:
     key = (each.c.district_id, each.c.instalment)
     latest = select(*key, func.max(each.c.released).label("released")).group_by(*key)
     return latest.subquery("last_paid")
-
-
-def _reversed(kind: str) -> Any:
-    return exists().where(PaymentReversal.payment_id == Payment.id, PaymentReversal.kind == kind)

@@ -25,6 +25,7 @@ from portal.access.actor import Actor
 from portal.access.scope import visible
 from portal.access.trail import decide_rows
 from portal.evidence.duplicates import held_back
+from portal.funding.dues import has_money
 from portal.policy.codes import NO_TIER
 from portal.policy.compile import rules_of
 from portal.policy.judge import judge
@@ -125,6 +126,7 @@ def _guards(act: Act, revision: Revision, route: str, stage: Stage) -> list[Any]
         *act.items,
         *([is_cleared(stage)] if shown else []),
         *([~held_back(act.actor)] if act.batch.outcome == PASS else []),
+        *([~has_money(on_its_way=True)] if act.batch.outcome == REJECT else []),
         SelectionItem.application_id == Application.id,
         SelectionItem.version == Application.version,
         Application.state == WAITING,

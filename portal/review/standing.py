@@ -10,11 +10,12 @@ from sqlalchemy.orm import Session
 
 from models.application import ELIGIBLE, HELD, WAITING, Application
 from models.base import N_
-from models.decision import PASS, SUBMIT, Decision, Selection, SelectionItem
+from models.decision import PASS, REJECT, SUBMIT, Decision, Selection, SelectionItem
 from models.programme import ASK, SPILL, WAIT, Bound, Condition, Revision, Stage
 from portal.access.actor import Actor
 from portal.access.scope import visible
 from portal.evidence.duplicates import held_back
+from portal.funding.dues import has_money
 from portal.review.noticed import is_cleared, is_notice
 from portal.review.route import stages_of
 
@@ -27,6 +28,8 @@ TAKEN_OUT, UNDONE, MOVED_ON = "taken_out", "undone", "moved_on"
 """What else became of a chosen case: left out on purpose, or what came of taking it back."""
 DUPLICATE = "duplicate"
 """Looks like another case, which the actor can see and settle first."""
+MONEY = "money"
+"""A payment is on its way to its people: it reaches them first, and is recovered then."""
 ON_NOTICE = "on_notice"
 """Its public notice has not ended, or was never given."""
 REASONS = {
@@ -40,6 +43,7 @@ REASONS = {
     NOT_YOURS: N_("Waits for another stage"),
     OWN: N_("You entered it yourself; somebody else must decide"),
     ON_NOTICE: N_("Passes once its public notice has ended without an open objection"),
+    MONEY: N_("Its money is on its way; decide once that has arrived, or come back"),
     TAKEN_OUT: N_("You took it out of the set"),
     UNDONE: N_("Taken back"),
     MOVED_ON: N_("Decided, and not taken back: somebody acted on it since"),
@@ -66,6 +70,8 @@ def standing(session: Session, actor: Actor, items: Items, outcome: str) -> Colu
         (~_at_own_stage(session, actor, items), NOT_YOURS),
         (~not_own(actor), OWN),
     ]
+    if outcome == REJECT:
+        steps.append((has_money(on_its_way=True), MONEY))
     if outcome == PASS:
         steps += [
             *(

@@ -26,6 +26,7 @@ from portal.access.trail import record_batch
 from portal.calendar import calendar_of
 from portal.clock import SHANGHAI, Clock
 from portal.evidence.duplicates import find_pairs
+from portal.funding.dues import has_money
 from portal.policy.judge import judge
 from portal.review.corrections import Asked
 from portal.review.route import editable, settle_routes
@@ -144,16 +145,26 @@ def loses_place(session: Session, clock: Clock, application: Application, asked:
     return clock.today() > last
 
 
+class MoneyIsOut(Refusal):
+    """Something of the case was paid, or is on its way."""
+
+    message = N_("Money of this application is on its way or was paid; it must come back first.")
+
+
 def withdraw(
     session: Session, actor: Actor, clock: Clock, application: Application, seen_version: int
 ) -> None:
     """Take a case back before anybody approved it; its claim is free again.
 
-    Raises ``NotWithdrawable``, also when somebody changed the case since *seen_version*.
+    Raises ``MoneyIsOut``, or ``NotWithdrawable``, also when somebody changed the case since
+    *seen_version*.
     """
     require(actor, "application:write")
     if application.state not in (WAITING, RETURNED) or not editable(application):
         raise NotWithdrawable()
+    own = select(Application.id).where(Application.id == application.id, has_money())
+    if session.scalar(own) is not None:
+        raise MoneyIsOut()
     batch = _batch(session, actor, clock.now(), WITHDRAW, 1)
     guarded = (
         update(Application)
