@@ -148,5 +148,5 @@ def clause(row: Any) -> str:
 
 def status(row: Any) -> Markup:
     """Where the case stands, in the programme's own word."""
-    word = book().label(row.revision_id, row.state, row.stage_key)
+    word = _(book().label(row.revision_id, row.state, row.stage_key))
     return cells.status(_(word), MARKS.get(row.state, "closed"))

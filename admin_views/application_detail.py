@@ -85,7 +85,7 @@ def _is_out(application: Application) -> bool:
 
 
 def _standing(application: Application) -> Section:
-    word = standing_word(application)
+    word = _(standing_word(application))
     verdict = VERDICT_MARKS.get(application.verdict, "refuse")
     return Section(
         "",

@@ -46,8 +46,11 @@ class Intake:
 
     @expose("/new/", methods=("GET", "POST"))
     def create_view(self) -> Any:
-        """The form of the programme that is receiving applications."""
-        revision, channel = self._receiving()
+        """The form of a programme that is receiving applications, chosen first among several."""
+        ways = self._ways()
+        if request.method == "GET" and len(ways) > 1:
+            return self.render("portal/choose_programme.html", groups=_choices(ways))
+        revision, channel = ways[0] if ways else abort(404)
         form = forms.form_class(revision, None)(data=forms.prefilled(None, {}))
         if request.method == "POST" and form.is_submitted():
             done = self._submit(form, revision, channel)
@@ -137,20 +140,23 @@ class Intake:
             flash(words_of(refusal), "error")
         return redirect(url_for(".details_view", id=application.id))
 
-    def _receiving(self) -> tuple[Revision, str]:
-        """The revision and channel that this person may enter applications by, open ones first."""
-        wanted = request.args.get("programme", "")
-        open_to_them = [
-            (revision, channel.key)
-            for programme in db.session.scalars(select(Programme).order_by(Programme.id.desc()))
-            if not wanted or programme.code == wanted
-            for revision in [in_force(db.session(), programme)]
+    def _ways(self) -> list[tuple[Revision, str]]:
+        """The revisions and channels by which this person may enter applications today.
+
+        Where none is open the first of the closed ones stands alone: its form says why.
+        """
+        programme, channel = request.args.get("programme", ""), request.args.get("channel", "")
+        theirs = [
+            (revision, row.key)
+            for found in db.session.scalars(select(Programme).order_by(Programme.id.desc()))
+            if not programme or found.code == programme
+            for revision in [in_force(db.session(), found)]
             if revision is not None
-            for channel in revision.channels
-            if current_actor().role in channel.roles
+            for row in revision.channels
+            if current_actor().role in row.roles and channel in ("", row.key)
         ]
-        open_to_them.sort(key=lambda found: not is_open(*found, clock().today()))
-        return open_to_them[0] if open_to_them else abort(404)
+        received = [way for way in theirs if is_open(*way, clock().today())]
+        return received or theirs[:1]
 
     def _submit(self, form: Any, revision: Revision, channel: str) -> Any:
         session, actor = db.session(), current_actor()
@@ -244,3 +250,13 @@ def _dated(values: dict[str, str], revision: Revision) -> dict[str, Any]:
         name: date.fromisoformat(value) if name in dates and value else value
         for name, value in values.items()
     }
+
+
+def _choices(ways: list[tuple[Revision, str]]) -> dict[str, list[tuple[str, str]]]:
+    """Programme → the titles of its channels and the addresses of their forms."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    for revision, key in ways:
+        title = next(row.title for row in revision.channels if row.key == key)
+        url = url_for(".create_view", programme=revision.programme.code, channel=key)
+        found.setdefault(revision.programme.title, []).append((title, url))
+    return found

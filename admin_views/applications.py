@@ -83,7 +83,7 @@ def _due_soon() -> Sequence[Any]:
 
 
 def _tiers() -> Iterable[tuple[str, str]]:
-    return [(key, key) for key in made.book().tier_keys()]
+    return made.book().tiers()
 
 
 def _registry(value: str) -> Any:

@@ -323,7 +323,7 @@ def _usual(words: Vocabulary) -> dict[str, Iterable[Any]]:
         "clause": [(row.key, row.says) for row in revision.programme.notice.clauses],
         "dated": _grouped(word for word in facts if word.kind == DATE),
         "fact": _grouped(word for word in facts if not word.is_key),
-        "moments": [*stages, ("payment", _("Payment"))],
+        "moments": [*stages, ("payment", _("Before payment"))],
         "per": [(word.key, word.label) for word in facts if word.is_key],
         "returns_to": stages,
         "roles": [(role, _(word)) for role, word in ROLES.items()],

@@ -74,8 +74,8 @@ PURPOSES = {"form": N_("Application form"), "survey": N_("Survey")}
 FIELD_KINDS = {
     "text": N_("Text"),
     "long_text": N_("Long text"),
-    "number": N_("Number"),
-    "money": N_("Money"),
+    "number": N_("A number"),
+    "money": N_("An amount of money"),
     "date": N_("Date"),
     "choice": N_("Choice"),
     "yes_no": N_("Yes or no"),

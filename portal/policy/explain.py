@@ -24,6 +24,7 @@ from portal.policy.codes import (
 from portal.policy.compile import rules_of
 from portal.policy.facts import MONEY, Fact, source
 from portal.policy.judge import policy_for
+from portal.policy.pack_rows import to_yuan
 from portal.policy.terms import facts_in, terms_in
 
 STATES = {HOLDS: "passed", MISSED: "missed", UNKNOWN: "unknown", OVERRIDDEN: "overridden"}
@@ -168,5 +169,5 @@ def _shown(item: Fact, value: Any, revision: Revision) -> Any:
         if row.key == item.key and value in row.choices:
             return row.choices[value]
     if item.kind == MONEY and value is not None:
-        return value / 100
+        return to_yuan(int(value))
     return value.isoformat() if isinstance(value, date) else value

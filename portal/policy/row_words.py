@@ -345,7 +345,7 @@ class RowReader:
 
     def _moments(self, moments: list[str]) -> str:
         titles = [
-            self.say(N_("Payment")) if key == "payment" else self.vocabulary.stage(key)
+            self.say(N_("Before payment")) if key == "payment" else self.vocabulary.stage(key)
             for key in moments
         ]
         return self.wording.joined(titles)

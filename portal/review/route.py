@@ -172,10 +172,10 @@ class StageBook:
                 found[stage.key] = stage.title
         return found
 
-    def tier_keys(self) -> list[str]:
-        """Every award tier's key, in the order of the programmes."""
-        found = [tier.key for revision in self._revisions.values() for tier in revision.tiers]
-        return list(dict.fromkeys(found))
+    def tiers(self) -> list[tuple[str, str]]:
+        """Every award tier's key and title, in the order of the programmes."""
+        rows = (tier for revision in self._revisions.values() for tier in revision.tiers)
+        return list({tier.key: tier.title or tier.key for tier in rows}.items())
 
     def acting_on(self, role: str) -> list[str]:
         """The keys of the stages at which *role* decides."""
