@@ -34,6 +34,7 @@ from portal.config import Config
 from portal.policy import pack_files
 from tests.support import postgres
 from tests.support.apps import kept_app
+from tests.support.cases import published
 
 PASSWORD = "kite-plum-91-harbour"
 TODAY = date(2026, 5, 20)
@@ -118,6 +119,30 @@ def migrated_postgresql(postgresql_server: str, tmp_path_factory: pytest.TempPat
     return "migrated"
 
 
+STOCKED = {"desk", "hall", "office", "till"}
+"""Fixtures that begin with the 2026 programme in force: their databases have it already."""
+
+
+@pytest.fixture(scope="session")
+def stocked_sqlite(migrated_sqlite: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated SQLite file with the 2026 programme in force, to copy."""
+    home = tmp_path_factory.mktemp("stocked")
+    shutil.copy(migrated_sqlite, home / "portal.db")
+    _stock(make_config(f"sqlite:///{home / 'portal.db'}", home))
+    return home / "portal.db"
+
+
+@pytest.fixture(scope="session")
+def stocked_postgresql(
+    postgresql_server: str, migrated_postgresql: str, tmp_path_factory: pytest.TempPathFactory
+) -> str:
+    """The same as a PostgreSQL database."""
+    _create_database(postgresql_server, "stocked", migrated_postgresql)
+    home = tmp_path_factory.mktemp("stocked-postgresql")
+    _stock(make_config(postgresql_server.format(name="stocked"), home))
+    return "stocked"
+
+
 @pytest.fixture
 def dialect() -> str:
     """Which database the test runs on."""
@@ -127,13 +152,14 @@ def dialect() -> str:
 @pytest.fixture
 def database_url(dialect: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[str]:
     """A fresh, migrated, empty database."""
+    filled = "stocked" if STOCKED & set(request.fixturenames) else "migrated"
     if dialect == "sqlite":
-        shutil.copy(request.getfixturevalue("migrated_sqlite"), tmp_path / "portal.db")
+        shutil.copy(request.getfixturevalue(f"{filled}_sqlite"), tmp_path / "portal.db")
         yield f"sqlite:///{tmp_path / 'portal.db'}"
         return
     server = request.getfixturevalue("postgresql_server")
     name = f"t{secrets.token_hex(6)}"
-    _create_database(server, name, request.getfixturevalue("migrated_postgresql"))
+    _create_database(server, name, request.getfixturevalue(f"{filled}_postgresql"))
     yield server.format(name=name)
     postgres.administer(server, f'DROP DATABASE "{name}" WITH (FORCE)')
 
@@ -286,6 +312,17 @@ def _migrate(config: Config) -> None:
     app = create_app(config)
     with app.app_context():
         upgrade()
+        db.engine.dispose()
+
+
+def _stock(config: Config) -> None:
+    app = create_app(config)
+    with app.app_context():
+        begin_writing()
+        published(db.session())
+        db.session.commit()
+        begin_writing(False)
+        db.session.remove()
         db.engine.dispose()
 
 

@@ -6,15 +6,17 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from models.organization import Organization
-from models.programme import Revision
+from models.programme import Programme, Revision
 from portal.access.accounts import system_actor
 from portal.access.actor import Actor
 from portal.clock import Clock
 from portal.config import ROOT
 from portal.evidence.identifiers import check_digit
+from portal.policy.judge import in_force
 from portal.policy.packs import load_pack, publish
 from portal.review.entering import enter
 from portal.review.reading import FormReader, Problem, Values
@@ -27,6 +29,9 @@ PACK = ROOT / "seed" / "programmes" / "sh-skill-2026.yaml"
 def published(session: Session) -> Revision:
     """The 2026 programme, in force."""
     actor = system_actor(session)
+    stocked = session.scalar(select(Programme).where(Programme.code == PACK.stem))
+    if stocked is not None and (found := in_force(session, stocked)) is not None:
+        return found
     load_all(session, CLOCK)
     code = load_pack(session, actor, CLOCK, PACK).programme.code
     return publish(session, actor, CLOCK, code)
