@@ -26,7 +26,7 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 
 from models.base import begin_writing, db
 from models.organization import Organization
-from portal.access import accounts, organizations, passwords
+from portal.access import accounts, login, organizations, passwords
 from portal.access.actor import Actor
 from portal.app import create_app
 from portal.clock import Clock
@@ -90,6 +90,7 @@ def _cheap() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pack_files, "_load", kept)
         patch.setattr(passwords, "_hasher", PasswordHasher(1, 8, 1))
+        patch.setattr(login, "_NOBODY", passwords.hashed(PASSWORD))
         yield
 
 

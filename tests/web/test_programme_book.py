@@ -39,7 +39,8 @@ PACKS = sorted((ROOT / "seed" / "programmes").glob("*.yaml"))
 SCREENS = {
     "windows": "window", "channels": "channel", "fields": "formfield", "facts": "derivedfact",
     "attachments": "attachmentrule", "conditions": "condition", "tiers": "awardtier",
-    "bounds": "bound", "orders": "orderkey", "stages": "stage",
+    "bounds": "bound", "orders": "orderkey", "stages": "stage", "shares": "share",
+    "instalments": "instalment",
 }  # fmt: skip
 NEW = {
     "title": "新项目", "code": "new-skill-2027", "family": "new-skill", "year": "2027",
