@@ -9,17 +9,19 @@ from random import Random
 from typing import Any
 
 import pytest
-from sqlalchemy import BigInteger, literal, select
+from sqlalchemy import BigInteger, literal, select, update
 from sqlalchemy.orm import Session
 
-from models.application import APPROVED, PAID, WAITING
+from models.application import APPROVED, PAID, WAITING, Application
 from models.catalogue import CatalogueEntry
+from models.decision import REJECT
 from models.funding import BOUNCED, RECOVERED, Payment, PaymentBatch, PaymentShare
 from models.organization import Organization
 from models.types import Fen
 from portal.clock import Clock
 from portal.funding import ledger
 from portal.funding.budget import set_budget
+from portal.funding.dues import has_money
 from portal.funding.payout import NothingToPay, make_batch, mark_paid, mark_transferred
 from portal.funding.reversals import AlreadyBack, NotPaidYet, reverse_payment
 from portal.policy.shares import instalment_fen, largest_remainder
@@ -237,3 +239,27 @@ def _approve(walk: Walk) -> None:
     for stage in walk.scene.revision.stages:
         if walk.case.state == WAITING and walk.case.stage_key == stage.key:
             walk.pass_by(stage.acts)
+
+
+def test_a_case_whose_money_is_out_is_neither_refused_on_its_way_nor_paid_on_another_award(
+    session: Session, tmp_path: Path
+) -> None:
+    walk = Walk(session, tmp_path, "bj-project-2022")
+    district, clock = walk.scene.places["D"], walk.book.after
+    _budget(walk, 100_000)
+    walk.pass_by(*TO_NOTICE)
+    _on_notice(walk)
+    programme = walk.scene.revision.programme
+    batch = make_batch(session, walk.who("finance"), clock, programme, district)
+    assert walk.decide("city-centre", REJECT) == 0
+    mark_transferred(session, walk.who("finance"), clock, batch, clock.today())
+    mark_paid(session, walk.who("finance"), clock, batch, clock.today())
+    session.execute(update(Application).values(amount_fen=10_000_00))
+    assert session.scalar(select(Application.id).where(has_money())) == walk.id
+    session.execute(update(Application).values(state=APPROVED))
+    with pytest.raises(NothingToPay):
+        make_batch(session, walk.who("finance"), clock, programme, district)
+    session.execute(update(Application).values(amount_fen=30_000_00))
+    assert make_batch(session, walk.who("finance"), clock, programme, district).total_fen == (
+        12_000_00
+    )
