@@ -17,7 +17,7 @@ from models.funding import REVERSALS
 from models.programme import Programme, Revision
 from models.sharing import PAYERS, Share
 from portal.exchange.matching_sheet import write_matching
-from portal.funding.case_money import instalments_of, portions_of
+from portal.funding.case_money import money_of
 from portal.funding.matching import Matching, matching
 from portal.policy.judge import in_force
 from portal.theme import cells
@@ -93,8 +93,7 @@ def to_calculator() -> Any:
 
 def sections(application: Application) -> list[Section]:
     """Who pays the case and in which parts, where that is more than one payer and one payment."""
-    session = db.session()
-    portions, parts = portions_of(session, application), instalments_of(session, application)
+    portions, parts = money_of(db.session(), application)
     found = []
     if len(portions) > 1:
         found.append(Section(_("Who pays"), [_portion(row) for row in portions]))

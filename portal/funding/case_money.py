@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -37,46 +38,43 @@ class Part:
     reversal: str
 
 
-def portions_of(session: Session, application: Application) -> list[Portion]:
-    """Who pays *application*, as its programme says; nothing without an amount."""
-    parts = [part for part, _fen in dues_of(application.revision)[0].parts]
+def money_of(session: Session, application: Application) -> tuple[list[Portion], list[Part]]:
+    """Who pays *application*, and its instalments in their order, each with its last payment.
+
+    Nothing without an amount.
+    """
     if not application.amount_fen:
-        return []
+        return [], []
+    revision = application.revision
+    dues = dues_of(revision)
+    parts = [part for part, _fen in dues[0].parts]
+    columns = [part.fen for part in parts]
+    columns += [cell for due in dues for cell in (due.fen, is_released(revision, due.row))]
     row = session.execute(
-        select(*(part.fen for part in parts))
-        .select_from(source(needs_of(application.revision)))
+        select(*columns)
+        .select_from(source(needs_of(revision)))
         .where(Application.id == application.id)
     ).one()
-    return [
-        Portion(part.title, part.payer, part.on_top, None if fen is None else int(fen))
-        for part, fen in zip(parts, row, strict=True)
+    portions = [
+        Portion(part.title, part.payer, part.on_top, _whole(fen))
+        for part, fen in zip(parts, row, strict=False)
         if fen is None or fen > 0
     ]
-
-
-def instalments_of(session: Session, application: Application) -> list[Part]:
-    """The instalments of *application* in their order, each with its last payment."""
-    dues = dues_of(application.revision)
-    if not application.amount_fen:
-        return []
-    columns = [
-        column for due in dues for column in (due.fen, is_released(application.revision, due.row))
+    rest, paid = row[len(parts) :], _payments(session, application)
+    found = [
+        Part(
+            due.row.title if due.row else "",
+            _whole(fen),
+            bool(released),
+            *paid.get(due.place, ("", None, "")),
+        )
+        for due, fen, released in zip(dues, rest[::2], rest[1::2], strict=True)
     ]
-    cells = list(
-        session.execute(
-            select(*columns)
-            .select_from(source(needs_of(application.revision)))
-            .where(Application.id == application.id)
-        ).one()
-    )
-    paid = _payments(session, application)
-    found = []
-    for due, fen, released in zip(dues, cells[::2], cells[1::2], strict=True):
-        batch, paid_on, reversal = paid.get(due.place, ("", None, ""))
-        title = due.row.title if due.row else ""
-        amount = None if fen is None else int(fen)
-        found.append(Part(title, amount, bool(released), batch, paid_on, reversal))
-    return found
+    return portions, found
+
+
+def _whole(fen: Any) -> int | None:
+    return None if fen is None else int(fen)
 
 
 def _payments(

@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
+    Select,
     Subquery,
     and_,
     case,
@@ -97,16 +98,26 @@ def queue(session: Session, programme: Programme) -> Subquery:
 
 def is_unpaid(place: int) -> Sql:
     """Whether the instalment *place* has no payment, or only ones that the bank returned."""
-    standing = (
-        select(Payment.id)
-        .outerjoin(PaymentReversal, bounced())
-        .where(
-            Payment.application_id == Application.id,
-            Payment.instalment == place,
-            PaymentReversal.id.is_(None),
-        )
+    return ~standing(Payment.id, Payment.instalment == place).exists()
+
+
+def paid_fen(*where: Sql) -> Sql:
+    """What the payments of a case come to for which *where* holds, but those that bounced."""
+    total = func.coalesce(func.sum(Payment.amount_fen), 0)
+    return standing(total, *where).scalar_subquery()
+
+
+def standing(what: Any, *where: Sql) -> Select[Any]:
+    """*what* of the payments of a case for which *where* holds and that the bank did not return."""
+    bounced = and_(PaymentReversal.payment_id == Payment.id, PaymentReversal.kind == BOUNCED)
+    return (
+        select(what)
+        .select_from(Payment)
+        .join(PaymentBatch, PaymentBatch.id == Payment.batch_id)
+        .outerjoin(PaymentReversal, bounced)
+        .where(Payment.application_id == Application.id, PaymentReversal.id.is_(None), *where)
+        .correlate(Application)
     )
-    return ~standing.correlate(Application).exists()
 
 
 def has_money(*, on_its_way: bool = False) -> Sql:
@@ -128,15 +139,7 @@ def _agrees(dues: list[Due]) -> Sql:
 
     Where a correction changed the award after a payment, nothing more is paid by itself.
     """
-    standing = (
-        select(func.coalesce(func.sum(Payment.amount_fen), 0))
-        .outerjoin(PaymentReversal, bounced())
-        .where(Payment.application_id == Application.id, PaymentReversal.id.is_(None))
-        .correlate(Application)
-        .scalar_subquery()
-    )
-    now = _added(case((is_unpaid(due.place), 0), else_=due.fen) for due in dues)
-    return standing == now
+    return paid_fen() == _added(case((is_unpaid(due.place), 0), else_=due.fen) for due in dues)
 
 
 def payer_of(payer: str) -> Sql:
@@ -152,11 +155,6 @@ def city() -> Sql:
     """The city federation."""
     root = aliased(Organization)
     return select(func.min(root.id)).where(root.parent_id.is_(None)).scalar_subquery()
-
-
-def bounced() -> Sql:
-    """The reversal of a payment that the bank returned, to join it."""
-    return and_(PaymentReversal.payment_id == Payment.id, PaymentReversal.kind == BOUNCED)
 
 
 def is_released(revision: Revision, row: Instalment | None) -> Sql:

@@ -22,7 +22,6 @@ from models.funding import (
     TRANSFERRED,
     Payment,
     PaymentBatch,
-    PaymentReversal,
     PaymentShare,
 )
 from models.organization import Organization
@@ -34,7 +33,7 @@ from portal.access.trail import record_batch
 from portal.clock import SHANGHAI, Clock
 from portal.funding import ledger
 from portal.funding.budget import budget_of, spend
-from portal.funding.dues import bounced, dues_of, payer_of, queue
+from portal.funding.dues import dues_of, paid_fen, payer_of, queue
 from portal.policy.check import PAYMENT
 from portal.policy.facts import source
 from portal.policy.moments import failing
@@ -242,9 +241,7 @@ def _close_cases(session: Session, actor: Actor, now: datetime, batch: PaymentBa
     cases = select(Payment.application_id).where(Payment.batch_id == batch.id)
     moved = session.execute(
         update(Application)
-        .where(
-            Application.id.in_(cases), Application.state == APPROVED, is_paid_out(Application.id)
-        )
+        .where(Application.id.in_(cases), Application.state == APPROVED, is_paid_out())
         .values(state=PAID_OUT, version=Application.version + 1, batch_id=act.id, updated_at=now)
         .returning(Application.id)
         .execution_options(synchronize_session=False)
@@ -253,18 +250,6 @@ def _close_cases(session: Session, actor: Actor, now: datetime, batch: PaymentBa
     record_batch(session, actor, now, act, Application.stage_key.expression, reason=batch.number)
 
 
-def is_paid_out(application_id: Any) -> Any:
+def is_paid_out() -> Any:
     """Whether all that a case was awarded has been paid, and the bank returned none of it."""
-    paid = (
-        select(func.coalesce(func.sum(Payment.amount_fen), 0))
-        .join(PaymentBatch, PaymentBatch.id == Payment.batch_id)
-        .outerjoin(PaymentReversal, bounced())
-        .where(
-            Payment.application_id == application_id,
-            PaymentBatch.state == PAID,
-            PaymentReversal.id.is_(None),
-        )
-        .correlate(Application)
-        .scalar_subquery()
-    )
-    return paid == Application.amount_fen
+    return paid_fen(PaymentBatch.state == PAID) == Application.amount_fen

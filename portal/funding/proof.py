@@ -42,8 +42,8 @@ def _wrong_cases(session: Session) -> Iterator[str]:
     ends = select(Application.number, Application.state).where(
         Application.amount_fen > 0,
         or_(
-            and_(Application.state == PAID_OUT, ~is_paid_out(Application.id)),
-            and_(Application.state == APPROVED, is_paid_out(Application.id)),
+            and_(Application.state == PAID_OUT, ~is_paid_out()),
+            and_(Application.state == APPROVED, is_paid_out()),
         ),
     )
     for number, state in session.execute(ends):
