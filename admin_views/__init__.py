@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Flask
 from flask_admin import Admin
 
+from admin_views.allocations import AllocationView
 from admin_views.applications import ApplicationView
 from admin_views.catalogues import CalendarView, CatalogueView, EntryView
 from admin_views.desk import DeskView
@@ -31,6 +32,7 @@ from models.application import Application
 from models.audit import AuditEntry
 from models.base import N_
 from models.calendar import CalendarDay
+from models.allocation import AllocationRun
 from models.catalogue import Catalogue, CatalogueEntry
 from models.certificate import SkillCertificate
 from models.decision import ReasonTemplate
@@ -94,6 +96,7 @@ MENU: Lines = (
         N_("Rules"),
         (
             (N_("Kept reasons"), "reason.index_view", "message", "reason:write"),
+            (N_("Allocation runs"), "allocation.index_view", "coins", "allocation:read"),
             (N_("Catalogues"), "catalogue.index_view", "list", "catalogue:read"),
             (N_("Catalogue entries"), "entry.index_view", "list", "catalogue:write"),
             (N_("Working-day calendar"), "calendar.index_view", "calendar", "catalogue:write"),
@@ -156,6 +159,7 @@ SCREENS = (
     (AuditView, AuditEntry, "audit"),
 )
 
+    (AllocationView, AllocationRun, "allocation"),
 
 def register(app: Flask) -> None:
     """Attach the theme, the admin and all its views to *app*."""

@@ -94,7 +94,8 @@ def to_calculator() -> Any:
 def sections(application: Application) -> list[Section]:
     """Who pays the case and in which parts, where that is more than one payer and one payment."""
     portions, parts = money_of(db.session(), application)
-    found = []
+    untils = _untils(application)
+    found = _granted(application)
     if len(portions) > 1:
         found.append(Section(_("Who pays"), [_portion(row) for row in portions]))
     if len(parts) > 1 or any(part.batch for part in parts):
@@ -105,6 +106,17 @@ def sections(application: Application) -> list[Section]:
 def _portion(row: Any) -> Fact:
     shown: Any = _("not stated") if row.fen is None else cells.amount(row.fen, sign=True)
     title = row.title or _(PAYERS[row.payer])
+def _granted(application: Application) -> list[Section]:
+    """What an allocation granted, or that one may be awaited."""
+    if application.granted_fen is not None:
+        shown: Any = cells.amount(application.granted_fen, sign=True)
+    elif application.revision.allocations and application.state == APPROVED:
+        shown = _("Waits where an allocation applies")
+    else:
+        return []
+    return [Section(_("Allocation"), [Fact(_("Granted"), shown)])]
+
+
     return Fact(f"{title}（{_('on top')}）" if row.on_top else title, shown)
 
 

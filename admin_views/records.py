@@ -46,6 +46,11 @@ ACTIONS = {
     "budget:write": N_("Set a budget"),
     "payment:make": N_("Made a payment batch"),
     "payment:transfer": N_("Marked as transferred"),
+    "application:grant": N_("Granted money"),
+    "allocation:try": N_("Tried an allocation"),
+    "allocation:settle": N_("Made an allocation final"),
+    "allocation:discard": N_("Put an allocation aside"),
+    "allocation:export": N_("Took the record of an allocation"),
     "payment:export": N_("Took a payment list"),
     "catalogue:replace": N_("Replaced a catalogue"),
     "catalogue:create": N_("Created a catalogue"),
@@ -108,6 +113,8 @@ ENTITIES = {
 class AuditView(PortalModelView):
     """Who did what, newest first."""
 
+    "allocation": N_("Allocation"),
+    "allocation_run": N_("Allocation run"),
     permission = "audit"
     list_title = _l("Audit trail")
     column_list = ("at", "who", "action", "entity", "entity_id", "reason", "address")

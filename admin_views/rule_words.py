@@ -70,6 +70,7 @@ SAID = {
     "choices": N_("Choices"),
     "amount_fixed": N_("A fixed amount, as above"),
     "amount_table": N_("A column of a table"),
+    "cell_none": N_("None"),
     "amount_percent": N_("A percentage of a money fact"),
     "amount_top_up": N_("A top-up to a target"),
     "amount_each": N_("So much for each"),

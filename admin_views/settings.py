@@ -8,8 +8,11 @@ from typing import Any, ClassVar
 from wtforms import SelectField
 from wtforms.fields.choices import SelectChoice
 
+from admin_views.allocation_rules import AllocationRuleView
+from admin_views.payment_rules import PaymentRuleView
 from admin_views.policy_rows import HINTS, PolicyRowView
 from admin_views.rule_fields import OfField, OneOf
+from models.allocation import Allocation
 from models.base import N_, db
 from models.programme import (
     AttachmentRule,
@@ -271,6 +274,7 @@ VIEWS: tuple[tuple[type[PolicyRowView], type[Any], str], ...] = (
     (BoundView, Bound, "bound"),
     (OrderKeyView, OrderKey, "orderkey"),
     (StageView, Stage, "stage"),
+    (AllocationRuleView, Allocation, "allocationrule"),
     (ShareView, Share, "share"),
     (InstalmentView, Instalment, "instalment"),
 )

@@ -2,6 +2,7 @@
 
 from models import (
     account,
+    allocation,
     applicant,
     application,
     audit,
@@ -26,6 +27,7 @@ from models import (
 __all__ = [
     "account",
     "applicant",
+    "allocation",
     "application",
     "audit",
     "calendar",

@@ -63,7 +63,8 @@ class Application(Versioned, Model):
     ``returned_from`` is the stage that returned it to its applicant, while it is returned.
     ``sequence`` is given once, at first complete submission, and decides who came first.
     ``claim_key`` is what may be claimed once in the family while ``claims`` holds.
-    ``missed`` and ``asked`` list condition keys as ``,key,key,``. ``amount_fen`` is in fen.
+    ``missed`` and ``asked`` list condition keys as ``,key,key,``. ``amount_fen`` is in fen; of it
+    ``granted_fen`` is what a final allocation run gave, where a rule of the programme asks for one.
     ``batch_id`` names the decision batch that last moved the case.
     """
 
@@ -142,6 +143,9 @@ class Application(Versioned, Model):
     tier_key: Mapped[str | None] = mapped_column(String(40), info={"label": N_("Award tier")})
     amount_fen: Mapped[int] = mapped_column(
         BigId, default=0, info={"label": N_("Amount (yuan)"), "widget": "yuan"}
+    )
+    granted_fen: Mapped[int | None] = mapped_column(
+        BigId, info={"label": N_("Granted (yuan)"), "widget": "yuan"}
     )
     missed: Mapped[str] = mapped_column(String(400), default="", server_default="")
     asked: Mapped[str] = mapped_column(String(400), default="", server_default="")

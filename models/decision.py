@@ -15,15 +15,17 @@ from models.types import JSON
 
 SUBMIT, PASS, RETURN, REJECT, WITHDRAW = "submit", "pass", "return", "reject", "withdraw"
 PAY, MOVE, FILL, UNDO = "pay", "move", "fill", "undo"
-COME_BACK = "come-back"
+COME_BACK, GRANT, ACCOUNT = "come-back", "grant", "account"
 OUTCOMES = {
     SUBMIT: N_("Submitted"),
     PASS: N_("Passed"),
     RETURN: N_("Returned for correction"),
     REJECT: N_("Not funded"),
     WITHDRAW: N_("Withdrawn"),
+    GRANT: N_("Granted"),
     PAY: N_("Paid"),
     COME_BACK: N_("Payment came back"),
+    ACCOUNT: N_("Account corrected"),
     MOVE: N_("Moved to other rules"),
     FILL: N_("Filled in"),
     UNDO: N_("Taken back"),

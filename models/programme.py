@@ -27,7 +27,8 @@ from models.notice import Notice
 from models.types import JSON, ORDERED_JSON
 
 if TYPE_CHECKING:
-    from models.sharing import Instalment, Share
+    from models.allocation import Allocation
+    from models.sharing import Instalment, PaymentRule, Share
 
 DRAFT, PUBLISHED, CLOSED = "draft", "published", "closed"
 REVISION_STATES = {DRAFT: N_("Draft"), PUBLISHED: N_("Published"), CLOSED: N_("Closed")}
@@ -188,6 +189,9 @@ class Revision(Versioned, Model):
     )
     shares: Mapped[list[Share]] = relationship(
         order_by="Share.position", cascade="all, delete-orphan"
+    )
+    allocations: Mapped[list[Allocation]] = relationship(
+        order_by="Allocation.position", cascade="all, delete-orphan"
     )
     instalments: Mapped[list[Instalment]] = relationship(
         order_by="Instalment.position", cascade="all, delete-orphan"

@@ -15,7 +15,7 @@ from models.evidence import PastAward
 from models.publicity import Objection
 from models.types import Sealed
 from portal.access import audit
-from portal.funding import ledger, proof
+from portal.funding import allocation_proof, ledger, proof
 from portal.review import attachment_proof, invariants, panel_proof
 
 Proof = Callable[[Session], Iterator[str]]
@@ -55,6 +55,7 @@ PROOFS: tuple[Proof, ...] = (
     invariants.violations,
     ledger.violations,
     proof.violations,
+    allocation_proof.violations,
     attachment_proof.violations,
     panel_proof.violations,
     sealed_values,

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, false, select, true
 
 from models.account import Account
+from models.allocation import AllocationItem, AllocationRun
 from models.applicant import Applicant
 from models.application import Application, Attachment
 from models.audit import AuditEntry
@@ -75,6 +76,12 @@ def _by_own_notice(entity: Any, actor: Actor) -> ColumnElement[bool]:
     return entity.id.in_(entries)  # type: ignore[no-any-return]
 
 
+def _by_own_item(entity: Any, actor: Actor) -> ColumnElement[bool]:
+    """An allocation run in which a case of theirs stands."""
+    items = select(AllocationItem.run_id).where(_by_application(AllocationItem, actor))
+    return entity.id.in_(items)  # type: ignore[no-any-return]
+
+
 def _by_sheets(entity: Any, actor: Actor) -> ColumnElement[bool]:
     if entity is ScoreSheet:
         return ScoreSheet.id.in_(_own_sheets(ScoreSheet.id, actor))
@@ -104,7 +111,17 @@ def _nowhere(_entity: Any, _actor: Actor) -> ColumnElement[bool]:
 
 
 def _public() -> frozenset[Any]:
-    from models import calendar, catalogue, decision, funding, notice, programme, sharing
+    from models import (
+        allocation,
+        calendar,
+        catalogue,
+        decision,
+        funding,
+        notice,
+        papers,
+        programme,
+        sharing,
+    )
 
     return frozenset(
         {
@@ -125,6 +142,7 @@ def _public() -> frozenset[Any]:
             programme.Bound,
             programme.OrderKey,
             programme.Stage,
+            allocation.Allocation,
             sharing.Share,
             sharing.Instalment,
             funding.Budget,
@@ -153,6 +171,8 @@ _SCOPED = {
     Payment: _by_application,
     Expert: _nowhere,
     ExpertConflict: _nowhere,
+    AllocationRun: _by_own_item,
+    AllocationItem: _by_application,
     ScoreSheet: _nowhere,
     PublicNotice: _by_own_notice,
     NoticeEntry: _by_application,

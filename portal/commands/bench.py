@@ -15,7 +15,7 @@ from portal.access.accounts import actor_named
 from portal.cli import clock, verb
 from portal.policy.packs import programme_called
 from seed import demo
-from seed.bench import measures
+from seed.bench import measures, money
 from seed.bench.fill import fill
 
 
@@ -44,7 +44,7 @@ def generate_command(applications: int, code: str | None) -> dict[str, Any]:
 
 @bench.command("run")
 @click.option("--runs", type=int, default=15, show_default=True)
-@click.option("--skip", default="", help="Of pages, bulk, export, judge: names, commas between.")
+@click.option("--skip", default="", help="Of pages, bulk, export, judge, money: names, commas between.")
 @verb
 def run_command(runs: int, skip: str) -> dict[str, Any]:
     """Measure on the database as it is; each row beside the bare statement of the same run."""
@@ -57,6 +57,8 @@ def run_command(runs: int, skip: str) -> dict[str, Any]:
         found.append(measures.bulk(session, clock(), max(runs // 5, 1)))
     if "judge" not in left:
         found += measures.judging(session, 2)
+    if "money" not in left:
+        found += money.money(session, clock(), 1)
     if "pages" not in left:
         found += measures.pages(app, runs)
     return {

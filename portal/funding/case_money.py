@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import and_, select
 from sqlalchemy.orm import Session
 
 from models.application import Application
 from models.funding import Payment, PaymentBatch, PaymentReversal
 from portal.funding.dues import dues_of, is_released
+from portal.policy.allocations import guards_of, may_be_paid
 from portal.policy.facts import source
 from portal.policy.shares import needs_of
 
@@ -49,10 +50,12 @@ def money_of(session: Session, application: Application) -> tuple[list[Portion],
     dues = dues_of(revision)
     parts = [part for part, _fen in dues[0].parts]
     columns = [part.fen for part in parts]
-    columns += [cell for due in dues for cell in (due.fen, is_released(revision, due.row))]
+    granted = may_be_paid(revision)
+    for due in dues:
+        columns += [due.fen, and_(granted, is_released(revision, due.row))]
     row = session.execute(
         select(*columns)
-        .select_from(source(needs_of(revision)))
+        .select_from(source(needs_of(revision) | guards_of(revision)))
         .where(Application.id == application.id)
     ).one()
     portions = [

@@ -38,9 +38,17 @@ from models.funding import (
 )
 from models.organization import Organization
 from models.programme import Programme, Revision
-from models.sharing import CITY, DISTRICT, Instalment
+from models.sharing import CITY, DIRECT, DISTRICT, Instalment, PaymentRule
+from portal.policy.allocations import guards_of, may_be_paid
 from portal.policy.facts import source
-from portal.policy.shares import NO_WEIGHTS, Part, instalment_fen, needs_of, parts_of
+from portal.policy.shares import (
+    DECIDED,
+    NO_WEIGHTS,
+    Part,
+    instalment_fen,
+    needs_of,
+    parts_of,
+)
 
 Sql = ColumnElement[Any]
 
@@ -189,10 +197,11 @@ def _released(revision: Revision, due: Due, dues: list[Due]) -> Any:
             case((attempt == 1, due.budget_fen), else_=0).label("budget_fen"),
             release_of(due.row).label("released"),
         )
-        .select_from(source(needs_of(revision)))
+        .select_from(source(needs_of(revision) | guards_of(revision)))
         .where(
             Application.revision_id == revision.id,
-            Application.amount_fen > 0,
+            DECIDED > 0,
+            *([may_be_paid(revision)] if revision.allocations else []),
             is_released(revision, due.row),
             is_unpaid(due.place),
             *([_agrees(dues)] if len(dues) > 1 else []),

@@ -37,7 +37,7 @@ from portal.funding.dues import dues_of, paid_fen, payer_of, queue
 from portal.policy.check import PAYMENT
 from portal.policy.facts import source
 from portal.policy.moments import failing
-from portal.policy.shares import needs_of
+from portal.policy.shares import DECIDED, needs_of
 
 
 class NothingToPay(Refusal):
@@ -252,4 +252,4 @@ def _close_cases(session: Session, actor: Actor, now: datetime, batch: PaymentBa
 
 def is_paid_out() -> Any:
     """Whether all that a case was awarded has been paid, and the bank returned none of it."""
-    return paid_fen(PaymentBatch.state == PAID) == Application.amount_fen
+    return paid_fen(PaymentBatch.state == PAID) == DECIDED

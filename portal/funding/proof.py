@@ -20,6 +20,7 @@ def violations(session: Session) -> Iterator[str]:
     yield from _wrong_cases(session)
     yield from _wrong_sums(session)
     yield from _wrong_shares(session)
+from portal.policy.shares import DECIDED
     yield from _paid_again(session)
     yield from _skipped(session)
 
@@ -58,7 +59,7 @@ def _wrong_sums(session: Session) -> Iterator[str]:
         .join(Payment, Payment.application_id == Application.id)
         .where(~exists().where(PaymentReversal.payment_id == Payment.id))
         .group_by(Application.id)
-        .having(standing > Application.amount_fen)
+        .having(standing > DECIDED)
     )
     for number, fen in rows:
         yield f"payment: application {number} is paid {fen} fen, more than it was awarded"

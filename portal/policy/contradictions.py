@@ -46,7 +46,7 @@ def _together(revision: Revision) -> _Place:
         yield from _of_group(("conditions", place, "require"), row.require, [])
     for place, tier in enumerate(revision.tiers):
         yield ("tiers", "rows", place, "when"), tier.when
-    for section in ("fields", "attachments", "bounds", "orders", "stages", "shares"):
+    for section in ("fields", "attachments", "bounds", "orders", "stages", "allocations", "shares"):
         for place, row in enumerate(getattr(revision, section)):
             yield (section, place, "when"), row.when
 

@@ -21,7 +21,7 @@ from portal.policy.vocabulary import Say, Vocabulary, plainly
 
 NOTICE = ""
 """The section of what is said of the whole programme."""
-_ORDERED = ("bounds", "orders", "stages", "shares", "instalments")
+_ORDERED = ("bounds", "orders", "stages", "allocations", "shares", "instalments", "payments")
 _RECALLED = ("windows", "tiers")
 """Sections of whose rows more than the title is told when they are gone."""
 

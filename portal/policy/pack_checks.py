@@ -120,6 +120,10 @@ def _named_catalogues(revision: Revision) -> Iterator[tuple[Place, str]]:
             yield path, str(rule["table"])
     for path, terms in _terms(revision):
         for term in terms:
+    for place, pool in enumerate(revision.allocations):
+        for name, rule in (("budget_from", pool.budget_rule), ("places_from", pool.places_rule)):
+            if rule and "table" in rule:
+                yield ("allocations", place, name), str(rule["table"])
             match term:
                 case [_, str(operator), str(key)] if operator in _IN_TABLES:
                     yield path, key
@@ -139,7 +143,7 @@ def _terms(revision: Revision) -> Iterator[tuple[Place, Iterable[Any]]]:
         yield ("conditions", place, "require"), _asked(condition)
     for place, tier in enumerate(revision.tiers):
         yield ("tiers", "rows", place, "when"), tier.when
-    for section in ("bounds", "stages", "orders", "attachments", "fields", "shares"):
+    for section in ("bounds", "stages", "orders", "attachments", "fields", "allocations", "shares"):
         for place, row in enumerate(getattr(revision, section)):
             yield (section, place, "when"), row.when
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from models.allocation import Allocation
 from models.programme import (
     AttachmentRule,
     AwardTier,
@@ -209,6 +210,26 @@ SECTIONS: dict[str, tuple[type[Any], tuple[Cell, ...]]] = {
             Cell("keeps_within", "keeps_within"),
             _CHANNELS,
             Cell("editable", "is_editable", False),
+        ),
+    ),
+    "allocations": (
+        Allocation,
+        (
+            _KEY,
+            _CLAUSE,
+            Cell("title", "title"),
+            Cell("method", "method"),
+            Cell("budget", "budget_fen", None, _to_fen, to_yuan),
+            Cell("budget_from", "budget_rule"),
+            Cell("places", "places"),
+            Cell("places_from", "places_rule"),
+            Cell("per", "per", []),
+            Cell("within", "within", "programme"),
+            Cell("tiers", "tiers", []),
+            _WHEN,
+            Cell("rest", "rest", "first"),
+            Cell("soft", "soft", False),
+            Cell("reading", "reading", ""),
         ),
     ),
     "shares": (

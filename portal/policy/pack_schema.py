@@ -35,6 +35,7 @@ FORMS = {
     "bound": N_("must have at_most or at_least, not both"),
     "bound_of": N_("must be a fact, a list of terms, or where and distinct"),
     "order": N_("must have a fact, or when for a preference"),
+    "cell": N_("must be table, by and cell"),
     "share": N_("must have a weight inside the amount, or on_top, not both"),
     "yuan": N_("must be an amount in yuan"),
     "percent": N_("must be a percentage from 0 to 1000"),
@@ -159,7 +160,12 @@ def _texts(value: Any, path: Place) -> Iterator[Problem]:
 def _amounts(document: dict[str, Any]) -> Iterator[Problem]:
     tiers = document.get("tiers")
     rows = tiers.get("rows") if isinstance(tiers, dict) else None
+    yield from _yuan(("tiers", "rows"), rows, "amount")
+    yield from _yuan(("allocations",), document.get("allocations"), "budget")
+
+
+def _yuan(path: Place, rows: Any, key: str) -> Iterator[Problem]:
     for place, row in enumerate(rows if isinstance(rows, list) else []):
-        yuan = row.get("amount") if isinstance(row, dict) else None
+        yuan = row.get(key) if isinstance(row, dict) else None
         if isinstance(yuan, int | float) and abs(yuan * 100 - round(yuan * 100)) > 1e-6:
-            yield Problem(("tiers", "rows", place, "amount"), N_("must be whole fen"))
+            yield Problem((*path, place, key), N_("must be whole fen"))

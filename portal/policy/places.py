@@ -24,6 +24,7 @@ TITLES = {
     "bounds": N_("Bounds"),
     "orders": N_("Orders"),
     "stages": N_("Stages"),
+    "allocations": N_("Allocation"),
     "shares": N_("Shares"),
     "instalments": N_("Instalments"),
 }

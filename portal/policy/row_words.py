@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from models.allocation import METHODS, POOL_SPANS, RESTS, TIER, Allocation
 from models.base import N_
 from models.programme import (
     BEYOND,
@@ -211,6 +212,27 @@ class RowReader:
         return RowWords(row.title, tuple(lines), tuple(marks))
 
     def share(self, row: Share) -> RowWords:
+    def allocation(self, row: Allocation) -> RowWords:
+        """To whom what is short goes."""
+        lines = [self._line(N_("What there is"), self.wording.joined(self._pool(row)))]
+        each = [
+            self.say(N_("Award tier")) if key == TIER else self.vocabulary.label(key)
+            for key in row.per
+        ]
+        if each:
+            lines.append(self._line(N_("A pool for each"), self.wording.joined(each)))
+        if row.tiers:
+            tiers = self.wording.joined(map(self.vocabulary.tier, row.tiers))
+            lines.append(self._line(N_("Tiers"), tiers))
+        lines += self._when(N_("When"), row.when)
+        rest = self.say(RESTS.get(row.rest, row.rest))
+        lines.append(self._line(N_("Who is not reached"), rest))
+        marks = [self.say(METHODS.get(row.method, row.method))]
+        marks.append(self.say(POOL_SPANS.get(row.within, row.within)))
+        if row.soft:
+            marks.append(self.say(N_("May be raised with a reason")))
+        return RowWords(row.title, tuple(lines), tuple(marks))
+
         """What a payer pays."""
         payers = self.wording.joined(self.say(PAYERS[key]) for key in (row.payer, *row.others))
         lines = [self._line(N_("Payer"), payers)]
@@ -383,6 +405,18 @@ _READERS: dict[str, Callable[[RowReader, Any], RowWords]] = {
     "derived_fact": RowReader.derived_fact,
     "attachment_rule": RowReader.attachment_rule,
     "condition": RowReader.condition,
+    def _pool(self, row: Allocation) -> Iterator[str]:
+        """The budget and the places of a pool."""
+        if row.budget_fen is not None:
+            yield self.wording.yuan(_yuan(row.budget_fen))
+        elif row.budget_rule:
+            yield self._amount(row.budget_rule)
+        if row.places is not None:
+            yield self.say(N_("%(count)s places"), count=f"{row.places:,}")
+        elif row.places_rule:
+            told = self._amount(row.places_rule)
+            yield self.say(N_("places: %(words)s"), words=told)
+
     "award_tier": RowReader.award_tier,
     "bound": RowReader.bound,
     "order_key": RowReader.order_key,
@@ -398,4 +432,5 @@ def rows_of(revision: Revision, section: str) -> list[Any]:
 
 
 def _yuan(fen: int) -> int | float:
+    "allocation": RowReader.allocation,
     return fen // 100 if fen % 100 == 0 else fen / 100

@@ -21,9 +21,10 @@ from portal.policy.facts import AWARD, FACTS, Fact, fact
 from portal.policy.terms import facts_in, guard_sql
 
 Sql = ColumnElement[Any]
-_DECIDED: Sql = Application.amount_fen.expression
+DECIDED: Sql = func.coalesce(Application.granted_fen, Application.amount_fen, type_=BigInteger)
+"""What a case is paid, in fen: what was decided, or what of it an allocation granted."""
 AWARDED: Mapping[str, Fact] = {
-    AWARD: replace(FACTS[AWARD], build=lambda _revision: _DECIDED, needs=frozenset())
+    AWARD: replace(FACTS[AWARD], build=lambda _revision: DECIDED, needs=frozenset())
 }
 """The amount that was decided goes before what the tiers would pay."""
 NO_WEIGHTS: Mapping[str, int] = {}
@@ -49,7 +50,7 @@ def parts_of(revision: Revision, instead: Mapping[str, int] = NO_WEIGHTS) -> lis
     """
     inside = [row for row in revision.shares if row.weight is not None]
     weights = [_weight(row, instead.get(row.key, row.weight), revision) for row in inside]
-    split = largest_remainder(_DECIDED, weights)
+    split = largest_remainder(DECIDED, weights)
     found = [
         Part(row.key, row.title, row.payer, False, fen)
         for row, fen in zip(inside, split, strict=True)
@@ -60,7 +61,7 @@ def parts_of(revision: Revision, instead: Mapping[str, int] = NO_WEIGHTS) -> lis
         if row.rule is not None
     ]
     nobody = sum(weights, start=literal(0)) == 0
-    rest = case((nobody, _DECIDED), (~nobody, 0), else_=None) if weights else _DECIDED
+    rest = case((nobody, DECIDED), (~nobody, 0), else_=None) if weights else DECIDED
     return [*found, Part("", "", CITY, False, rest)]
 
 

@@ -38,7 +38,8 @@ def test_the_operators_are_those_of_the_code() -> None:
 
 @pytest.mark.parametrize("section", ["windows", "channels", "fields", "conditions", "bounds",
                                      "orders", "stages", "tiers", "notice", "facts",
-                                     "attachments", "shares", "instalments"])  # fmt: skip
+                                     "attachments", "allocations", "shares", "instalments",
+                                     "payments"])  # fmt: skip
 def test_every_key_of_a_section_stands_under_its_heading(section: str) -> None:
     text = DOC.split(f"\n### {section}\n")[1].split("\n### ")[0]
     missing = {word for word in _words(SCHEMA["properties"][section]) if f"`{word}`" not in text}

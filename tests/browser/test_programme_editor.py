@@ -30,8 +30,8 @@ PACKS = sorted((ROOT / "seed" / "programmes").glob("*.yaml"))
 SCREENS = {
     "windows": "window", "channels": "channel", "fields": "formfield", "facts": "derivedfact",
     "attachments": "attachmentrule", "conditions": "condition", "tiers": "awardtier",
-    "bounds": "bound", "orders": "orderkey", "stages": "stage", "shares": "share",
-    "instalments": "instalment",
+    "bounds": "bound", "orders": "orderkey", "stages": "stage", "allocations": "allocationrule",
+    "shares": "share", "instalments": "instalment",
 }  # fmt: skip
 
 

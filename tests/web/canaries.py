@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import inspect, select
 
 from models.account import Account
+from models.allocation import Allocation, AllocationItem, AllocationPool, AllocationRun
 from models.applicant import Applicant
 from models.application import WAITING, Application, Attachment
 from models.base import db
@@ -54,6 +55,8 @@ OWNERS: dict[Any, str] = {
     PublicNotice: "id",
     NoticeEntry: "application_id",
     Objection: "id",
+    AllocationRun: "id",
+    AllocationItem: "application_id",
 }
 """Which column says whose a row is."""
 MARKUP = "<wound>"
@@ -85,6 +88,7 @@ def release(city: City) -> None:
         _batch(number, programme)
         _panel(number)
         _notice(number, revision)
+        _run(number, programme, revision)
         db.session.flush()
     db.session.flush()
 
@@ -112,6 +116,9 @@ def _programme() -> tuple[Programme, Revision]:
     )
     revision = Revision(programme=programme, number=1, state=DRAFT)
     revision.stages = [_stage()]
+    revision.allocations = [
+        Allocation(position=1, key="pool", title="额度", method="first_come", places=1, soft=True)
+    ]
     db.session.add_all([notice, programme, revision])
     db.session.flush()
     revision.state = PUBLISHED
@@ -170,6 +177,25 @@ def _notice(number: int, revision: Revision) -> None:
     )  # fmt: skip
     objection.objector = word
     db.session.add_all([notice, entry, objection])
+
+
+def _run(number: int, programme: Programme, revision: Revision) -> None:
+    """A trial in which only the union's case stands."""
+    word = marked(number)
+    added = {"pool": word, "fen": 1, "places": 0, "reason": word, "by": word, "at": ""}
+    db.session.add(AllocationRun(
+        id=number, number=word, programme=programme, revision=revision, row_key="pool",
+        method="first_come", earlier=0, raises=[added], cases=1, made_at=THEN, version=1,
+    ))  # fmt: skip
+    db.session.flush()
+    db.session.add(AllocationPool(
+        run_id=number, pool=word, is_stated=True, raised_fen=0, raised_places=0, held_fen=0,
+        held_places=0, cap_places=1, cases=1,
+    ))  # fmt: skip
+    db.session.add(AllocationItem(
+        id=number, run_id=number, application_id=number, version=1, pool=word, place=1,
+        asked_fen=1, reach_fen=1, granted_fen=1,
+    ))  # fmt: skip
 
 
 def _account(number: int) -> None:

@@ -39,8 +39,9 @@ PACKS = sorted((ROOT / "seed" / "programmes").glob("*.yaml"))
 SCREENS = {
     "windows": "window", "channels": "channel", "fields": "formfield", "facts": "derivedfact",
     "attachments": "attachmentrule", "conditions": "condition", "tiers": "awardtier",
-    "bounds": "bound", "orders": "orderkey", "stages": "stage", "shares": "share",
-    "instalments": "instalment",
+    "bounds": "bound", "orders": "orderkey", "stages": "stage", "allocations": "allocationrule",
+    "shares": "share", "instalments": "instalment",
+    "payments": "paymentrule",
 }  # fmt: skip
 NEW = {
     "title": "新项目", "code": "new-skill-2027", "family": "new-skill", "year": "2027",

@@ -273,6 +273,23 @@
     }
 
     const labelled = (label, control) => el("label", { className: "jx-rule-labelled" }, el("span", { textContent: label }), control);
+    // ---- a cell of a table, or nothing
+    function cell(value, set) {
+      if (value !== null && !parts.has(value, "table", "by", "cell")) return null;
+      const place = el("div");
+      function draw(now) {
+        const forms = ["cell_none", "amount_table"].map((name) => [name, says[name]]);
+        const chooser = select(forms, now ? "amount_table" : "cell_none", (next) => {
+          const fresh = next === "amount_table" ? { ...AMOUNTS.amount_table.fresh } : null;
+          set(fresh);
+          draw(fresh);
+        }, says.kind, null);
+        place.replaceChildren(inline(chooser, ...(now ? [parts.cell(now, set)] : [])));
+      }
+      draw(value);
+      return place;
+    }
+
 
     function uplift(value, set, data) {
       if (value !== null && !isMap(value)) return null;
@@ -389,6 +406,6 @@
       }, [[says.add, () => ({ key: "", label: "", kind: "text" })]]);
     }
 
-    return { terms, "optional-terms": optionalTerms, group, pairs, words: fixedWords, due, length, amount, uplift, rounding, of, columns, panel, lasts };
+    return { terms, "optional-terms": optionalTerms, group, pairs, words: fixedWords, due, length, amount, cell, uplift, rounding, of, columns, panel, lasts };
   }
 })();
