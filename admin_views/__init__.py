@@ -7,13 +7,16 @@ from flask_admin import Admin
 
 from admin_views.allocations import AllocationView
 from admin_views.applications import ApplicationView
+from admin_views.bank_files import BankFileView
+from admin_views.batches import BatchView
 from admin_views.catalogues import CalendarView, CatalogueView, EntryView
+from admin_views.dashboard import DashboardView
 from admin_views.desk import DeskView
 from admin_views.evidence import DuplicateView, HistoryView, RegistryView
 from admin_views.experts import ExpertView
 from admin_views.home import HomeView
 from admin_views.menu import Lines, shell
-from admin_views.money import BatchView, BudgetView
+from admin_views.money import BudgetView
 from admin_views.organization import AccountView, OrganizationView
 from admin_views.panels import PanelView
 from admin_views.people import ApplicantView, CertificateView
@@ -23,16 +26,18 @@ from admin_views.programmes import ClauseView, NoticeView, ProgrammeView, Revisi
 from admin_views.publicity import PublicityView
 from admin_views.reasons import ReasonView
 from admin_views.records import AuditView
+from admin_views.requests import RequestView
 from admin_views.scores import ScoreView
 from admin_views.settings import VIEWS as SETTINGS
+from admin_views.statements import StatementView
 from admin_views.subjects import PatentView, ProjectView, RecognitionView, StudioView
 from models.account import Account
+from models.allocation import AllocationRun
 from models.applicant import Applicant
 from models.application import Application
 from models.audit import AuditEntry
 from models.base import N_
 from models.calendar import CalendarDay
-from models.allocation import AllocationRun
 from models.catalogue import Catalogue, CatalogueEntry
 from models.certificate import SkillCertificate
 from models.decision import ReasonTemplate
@@ -41,6 +46,7 @@ from models.funding import Budget, PaymentBatch
 from models.notice import Clause, Notice
 from models.organization import Organization
 from models.panel import Expert
+from models.papers import BankFile
 from models.patent import Patent
 from models.programme import Programme, Revision
 from models.project import Project
@@ -52,6 +58,7 @@ MENU: Lines = (
         "",
         (
             (N_("Home"), "admin.index", "home", "home:read"),
+            (N_("Overview"), "dashboard.index", "chart-bar", "application:read"),
             (N_("Review desk"), "desk.index", "gavel", "application:decide"),
             (N_("Applications"), "application.index_view", "users", "application:read"),
             (N_("Imports"), "imports.upload", "upload", "application:import"),
@@ -89,14 +96,22 @@ MENU: Lines = (
         N_("Money"),
         (
             (N_("Budgets"), "budget.index_view", "coin-yuan", "budget:read"),
+            (N_("Allocation runs"), "allocation.index_view", "coins", "allocation:read"),
             (N_("Payment batches"), "payment.index_view", "receipt", "payment:read"),
+            (N_("Bank files"), "bankfile.index_view", "file-spreadsheet", "bankfile:read"),
+            (
+                N_("Request of a union"),
+                "unionrequest.index",
+                "clipboard-list",
+                "application:export",
+            ),
+            (N_("Statements"), "statement.index", "calculator", "statement:read"),
         ),
     ),
     (
         N_("Rules"),
         (
             (N_("Kept reasons"), "reason.index_view", "message", "reason:write"),
-            (N_("Allocation runs"), "allocation.index_view", "coins", "allocation:read"),
             (N_("Catalogues"), "catalogue.index_view", "list", "catalogue:read"),
             (N_("Catalogue entries"), "entry.index_view", "list", "catalogue:write"),
             (N_("Working-day calendar"), "calendar.index_view", "calendar", "catalogue:write"),
@@ -144,7 +159,9 @@ SCREENS = (
     (DuplicateView, DuplicatePair, "duplicate"),
     (HistoryView, PastAward, "pastaward"),
     (BudgetView, Budget, "budget"),
+    (AllocationView, AllocationRun, "allocation"),
     (BatchView, PaymentBatch, "payment"),
+    (BankFileView, BankFile, "bankfile"),
     (CatalogueView, Catalogue, "catalogue"),
     (EntryView, CatalogueEntry, "entry"),
     (CalendarView, CalendarDay, "calendar"),
@@ -159,7 +176,6 @@ SCREENS = (
     (AuditView, AuditEntry, "audit"),
 )
 
-    (AllocationView, AllocationRun, "allocation"),
 
 def register(app: Flask) -> None:
     """Attach the theme, the admin and all its views to *app*."""
@@ -169,9 +185,12 @@ def register(app: Flask) -> None:
     with app.app_context():
         for view, model, endpoint in SCREENS:
             admin.add_view(view(model, endpoint=endpoint, url=f"/{endpoint}"))
+        admin.add_view(DashboardView(endpoint="dashboard", url="/dashboard"))
         admin.add_view(DeskView(endpoint="desk", url="/desk"))
         admin.add_view(ProgrammeMoveView(endpoint="programmemove", url="/programme-move"))
         admin.add_view(ProgrammeDiffView(endpoint="programmediff", url="/programme-diff"))
         admin.add_view(PanelView(endpoint="panel", url="/panel"))
         admin.add_view(ScoreView(endpoint="score", url="/score"))
         admin.add_view(PublicityView(endpoint="publicity", url="/publicity"))
+        admin.add_view(RequestView(endpoint="unionrequest", url="/union-request"))
+        admin.add_view(StatementView(endpoint="statement", url="/statement"))

@@ -11,12 +11,13 @@ from markupsafe import Markup
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 
-from admin_views.application_cells import MARKS, VERDICT_MARKS, book
+from admin_views.application_cells import MARKS, VERDICT_MARKS, book, due_mark
 from admin_views.application_evidence import evidence_sections
 from admin_views.application_files import shown_files
 from admin_views.application_forms import mask_of, stored_cells
 from admin_views.application_money import sections as money_sections
 from admin_views.panel_facts import panel_facts
+from admin_views.payees import sections as payee_sections
 from models.application import RETURNED, WAITING, Application
 from models.base import db
 from models.decision import (
@@ -42,14 +43,14 @@ from portal.review.corrections import (
     correctable,
     void_decisions,
 )
-from portal.review.deadlines import due_of
+from portal.review.deadlines import due_of, due_stage
 from portal.review.route import editable, standing_word
 from portal.review.stage_answers import fields_of, stage_of
 from portal.theme import cells
 from portal.theme.pages import Detail, Event, Fact, Finding, Section
 from portal.theme.shapes import Action
 from portal.translations.words import gettext as _
-from portal.web.actor import clock, current_actor
+from portal.web.actor import current_actor
 
 TONES = {PASS: "good", PAY: "good", RETURN: "warn", REJECT: "bad", SUBMIT: "info", UNDO: "warn"}
 
@@ -66,6 +67,7 @@ def detail(application: Application, actions: list[Action]) -> Detail:
             *evidence_sections(application),
             *_form(application),
             *money_sections(application),
+            *payee_sections(application),
         ],
         findings=_findings(why) if why else [],
         events=_events(application),
@@ -105,13 +107,10 @@ def _standing(application: Application) -> Section:
 def _due(application: Application) -> list[Fact]:
     """When this stage should be done; a year without a published calendar is provisional."""
     found = due_of(db.session(), calendar_of(db.session()), application)
-    if found is None:
+    stage = due_stage(application.revision, application.state, application.stage_key)
+    if found is None or stage is None:
         return []
-    late = found.day < clock().today()
-    words = _("overdue") if late else _("provisional") if found.provisional else ""
-    tone: Any = "bad" if late else "plain"
-    shown = cells.chip(found.day.isoformat(), tone, "calendar-due", words)
-    return [Fact(_("Due"), shown)]
+    return [Fact(_("Due"), due_mark(found, stage))]
 
 
 def _to_fill_in(application: Application) -> list[Fact]:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import timedelta
 from typing import Any, ClassVar
 
 from flask import abort, jsonify, request, url_for
 from flask_admin import expose
 from markupsafe import Markup
-from sqlalchemy import false, select, true
+from sqlalchemy import select, true
 from werkzeug.wrappers import Response
 
 from admin_views import application_acts as acts
@@ -28,7 +27,10 @@ from admin_views.base import PortalModelView
 from admin_views.choices import districts, programmes, worded
 from admin_views.filters import ListFilter, equals, equals_number
 from admin_views.listing import ListTab
+from admin_views.payees import PERMISSIONS as PAYEES
+from admin_views.payees import PayeePages
 from admin_views.searching import application_search
+from admin_views.work_filters import WORK_FILTERS, mine, stands
 from models.application import (
     APPROVED,
     HELD,
@@ -44,9 +46,8 @@ from models.base import db
 from models.evidence import RESULTS
 from portal.access import audit
 from portal.access.permissions import may
-from portal.calendar import calendar_of
 from portal.evidence.duplicates import looks_duplicate
-from portal.review.deadlines import due_by
+from portal.review.deadlines import DUE_SOON, OVERDUE
 from portal.review.registry_checks import standing_at
 from portal.review.standing import not_own
 from portal.theme import cells
@@ -57,7 +58,8 @@ from portal.translations.words import lazy_gettext as _l
 from portal.web.actor import clock, current_actor
 from portal.web.exports import start_export
 
-SOON = timedelta(days=3)
+WORK_TABS = ("mine", "overdue", "due")
+"""The tabs that show until when each case should be decided."""
 NONE = "none"
 """Chosen to see the cases that no authority was asked about."""
 REVEALED = ("id_number", "phone", "account")
@@ -66,20 +68,6 @@ DECIDING = (
     "acts", "stage_view",
 )  # fmt: skip
 """The pages that belong to whoever decides."""
-
-
-def _mine() -> Sequence[Any]:
-    stages = made.book().acting_on(current_actor().role)
-    if not stages or not may(current_actor(), "application:decide"):
-        return [false()]
-    waits = [Application.state == WAITING, Application.stage_key.in_(stages)]
-    return [*waits, not_own(current_actor())]
-
-
-def _due_soon() -> Sequence[Any]:
-    """Waiting cases due within a few days, or overdue."""
-    calendar = calendar_of(db.session())
-    return [due_by(calendar, made.book().revisions(), clock().today() + SOON)]
 
 
 def _tiers() -> Iterable[tuple[str, str]]:
@@ -94,7 +82,7 @@ def _registry_results() -> list[tuple[str, str]]:
     return [*worded(RESULTS), (NONE, _("No check at all"))]
 
 
-class ApplicationView(Intake, Attachments, Calculator, Outcomes, PortalModelView):
+class ApplicationView(Intake, Attachments, Calculator, PayeePages, Outcomes, PortalModelView):
     """Every application in the actor's subtree."""
 
     permission = "application"
@@ -129,10 +117,11 @@ class ApplicationView(Intake, Attachments, Calculator, Outcomes, PortalModelView
     list_empty = _l("Applications appear here once a unit enters or imports them.")
     list_tabs = (
         ListTab("all", _l("All"), lambda: ()),
-        ListTab("mine", _l("Waiting for me"), _mine),
+        ListTab("mine", _l("Waiting for me"), mine),
         ListTab("held", _l("To be confirmed"), lambda: [
             Application.state == WAITING, Application.verdict == HELD]),
-        ListTab("due", _l("Due soon"), _due_soon),
+        ListTab("overdue", _l("Overdue"), lambda: [stands(OVERDUE)]),
+        ListTab("due", _l("Due soon"), lambda: [stands(DUE_SOON)]),
         ListTab("duplicate", _l("Looks duplicate"), lambda: [
             Application.state.in_((WAITING, RETURNED, APPROVED)), looks_duplicate()]),
         ListTab("returned", _l("Returned"), lambda: [Application.state == RETURNED]),
@@ -145,6 +134,7 @@ class ApplicationView(Intake, Attachments, Calculator, Outcomes, PortalModelView
         ListFilter("state", _l("State"), equals(Application.state), lambda: worded(STATES)),
         ListFilter("stage", _l("Stage"), equals(Application.stage_key),
                    lambda: made.book().stage_titles().items()),
+        *WORK_FILTERS,
         ListFilter("verdict", _l("Verdict"), equals(Application.verdict),
                    lambda: worded(VERDICTS)),
         ListFilter("registry", _l("Registry result"), _registry, _registry_results),
@@ -168,11 +158,14 @@ class ApplicationView(Intake, Attachments, Calculator, Outcomes, PortalModelView
             "export_full": "applicant:reveal",
             "withdraw": "application:write",
         }
-        return super().permissions | decides | special | FILES | MONEY
+        return super().permissions | decides | special | FILES | MONEY | PAYEES
 
     def load(self, ids: Sequence[int]) -> list[Any]:
-        """One joined statement for the page."""
-        return made.load(ids)
+        """One joined statement for the page, and the due days where the list is about work."""
+        rows = made.load(ids)
+        if request.args.get("tab") in WORK_TABS or request.args.get("due"):
+            made.load_dues(rows)
+        return rows
 
     def actions(self) -> Sequence[Action]:
         """The decisions, for whoever decides at some stage."""

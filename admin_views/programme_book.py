@@ -7,12 +7,11 @@ from typing import Any
 
 from flask import abort, flash, jsonify, redirect, request, url_for
 from flask_admin import expose
-from sqlalchemy import exists, select
 from werkzeug.wrappers import Response
 
-from admin_views.programme_effect import effect_of
+from admin_views.programme_effect import cases_of, effect_of
 from admin_views.rule_words import told_to_script
-from models.application import STATES, Application
+from models.application import STATES
 from models.base import N_, Refusal, db
 from models.programme import (
     CHOOSE,
@@ -21,7 +20,6 @@ from models.programme import (
     PUBLISHED,
     REVISION_STATES,
     FormField,
-    Programme,
     Revision,
 )
 from portal.access.permissions import may
@@ -48,11 +46,12 @@ SCREENS = {
     "conditions": "condition",
     "tiers": "awardtier",
     "bounds": "bound",
-    "allocations": "allocationrule",
     "orders": "orderkey",
     "stages": "stage",
+    "allocations": "allocationrule",
     "shares": "share",
     "instalments": "instalment",
+    "payments": "paymentrule",
 }
 """The screen of each section's rows."""
 HINTS = {
@@ -65,10 +64,11 @@ HINTS = {
     "tiers": N_("How much is paid, and for whom."),
     "bounds": N_("How many may be awarded, per person, unit or district."),
     "orders": N_("Who comes first where places or money run short."),
-    "allocations": N_("To whom what is short goes: the pools, and who comes first in them."),
     "stages": N_("Who looks at a case, one after the other."),
+    "allocations": N_("To whom what is short goes: the pools, and who comes first in them."),
     "shares": N_("Who pays which part of an award, and what is added on top of it."),
     "instalments": N_("In which parts it is paid, and what releases each."),
+    "payments": N_("By which way the money goes, with which papers, until when."),
 }
 TONES: dict[str, Tone] = {DRAFT: "warn", PUBLISHED: "good"}
 
@@ -149,6 +149,7 @@ class BookMaker:
             file_url=url_for("programme.dump_file", code=programme.code),
             effect_url=url_for("revision.effect") if self.may_change else "",
             effect_choices=self._effect_choices() if self.may_change else (),
+            trial_url=self._trial_url(),
             siblings=self._siblings(),
         )
 
@@ -247,13 +248,14 @@ class BookMaker:
             for row in self.revision.programme.revisions
         ]
 
+    def _trial_url(self) -> str:
+        judges = may(current_actor(), "programme:judge")
+        return url_for("revision.trial", id=self.revision.id) if judges else ""
+
     def _effect_choices(self) -> list[Choice]:
-        """Programmes with cases to try the draft on, its own and its family's first."""
-        own = self.revision.programme
-        has_cases = exists().where(Application.programme_id == Programme.id)
-        rows = db.session.scalars(select(Programme).where(has_cases)).all()
-        near = sorted(rows, key=lambda row: (row is not own, row.family != own.family, -row.year))
-        return [Choice(row.code, row.title, place == 0) for place, row in enumerate(near)]
+        """Programmes to try the draft on."""
+        rows = cases_of(self.revision.programme)
+        return [Choice(row.code, row.title, place == 0) for place, row in enumerate(rows)]
 
 
 PAYS_FOR = {

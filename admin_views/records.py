@@ -35,6 +35,8 @@ ACTIONS = {
     "application:return": N_("Returned"),
     "application:reject": N_("Did not fund"),
     "application:pay": N_("Paid out"),
+    "application:account": N_("Corrected an account"),
+    "application:come-back": N_("Recorded that a payment came back"),
     "application:move": N_("Moved to other rules"),
     "application:import": N_("Imported a sheet"),
     "application:export": N_("Exported applications"),
@@ -44,14 +46,18 @@ ACTIONS = {
     "duplicate:settle": N_("Settled a duplicate"),
     "history:import": N_("Imported earlier payments"),
     "budget:write": N_("Set a budget"),
-    "payment:make": N_("Made a payment batch"),
-    "payment:transfer": N_("Marked as transferred"),
     "application:grant": N_("Granted money"),
     "allocation:try": N_("Tried an allocation"),
     "allocation:settle": N_("Made an allocation final"),
     "allocation:discard": N_("Put an allocation aside"),
     "allocation:export": N_("Took the record of an allocation"),
+    "payment:make": N_("Made a payment batch"),
+    "payment:transfer": N_("Marked as transferred"),
+    "payment:cancel": N_("Cancelled a payment batch"),
+    "payment:paper": N_("Gave a paper of a batch"),
     "payment:export": N_("Took a payment list"),
+    "payment:bank": N_("Took a bank file"),
+    "statement:read": N_("Took a statement"),
     "catalogue:replace": N_("Replaced a catalogue"),
     "catalogue:create": N_("Created a catalogue"),
     "catalogue:edit": N_("Changed a catalogue"),
@@ -90,6 +96,8 @@ ENTITIES = {
     "expert": N_("Expert"),
     "budget": N_("Budget"),
     "payment_batch": N_("Payment batch"),
+    "bank_file": N_("Bank file"),
+    "ledger": N_("Ledger"),
     "catalogue": N_("Catalogue"),
     "catalogue_entry": N_("Catalogue entry"),
     "calendar_day": N_("Calendar day"),
@@ -105,16 +113,17 @@ ENTITIES = {
     "bound": N_("Bound"),
     "order_key": N_("Order"),
     "stage": N_("Stage"),
+    "allocation": N_("Allocation"),
+    "allocation_run": N_("Allocation run"),
     "share": N_("Share"),
     "instalment": N_("Instalment"),
+    "payment_rule": N_("Way of payment"),
 }
 
 
 class AuditView(PortalModelView):
     """Who did what, newest first."""
 
-    "allocation": N_("Allocation"),
-    "allocation_run": N_("Allocation run"),
     permission = "audit"
     list_title = _l("Audit trail")
     column_list = ("at", "who", "action", "entity", "entity_id", "reason", "address")

@@ -14,6 +14,7 @@ from portal.calendar import BACK, FORWARD, NONE
 from portal.policy.check import ENTERED, STAGE
 from portal.policy.facts import DATE
 from portal.policy.operators import OPERATORS
+from portal.policy.payment_words import BATCH_DAYS
 from portal.policy.row_words import ROUNDING_MODES, ROUNDING_UNITS, RowReader
 from portal.policy.stage_checks import JOINS
 from portal.policy.vocabulary import Vocabulary
@@ -69,8 +70,8 @@ SAID = {
     "required": N_("Required"),
     "choices": N_("Choices"),
     "amount_fixed": N_("A fixed amount, as above"),
-    "amount_table": N_("A column of a table"),
     "cell_none": N_("None"),
+    "amount_table": N_("A column of a table"),
     "amount_percent": N_("A percentage of a money fact"),
     "amount_top_up": N_("A top-up to a target"),
     "amount_each": N_("So much for each"),
@@ -155,13 +156,15 @@ def _catalogues(words: Vocabulary) -> list[tuple[str, str, list[str]]]:
 
 
 def _anchors(words: Vocabulary) -> list[list[str]]:
-    """Days and events after which a stage may be due: [value, word, group]."""
+    """Days and events after which something may be due: [value, word, group]."""
     reader = RowReader(words)
     days = [word for word in words.facts.values() if word.kind == DATE and not word.row]
     stages = [ENTERED, *(f"{STAGE}{row.key}" for row in words.revision.stages)]
     return [
         *([word.key, word.label, word.group] for word in days),
         *([key, reader.anchor(key), _("Stages")] for key in stages),
+        *([key, _(word), _("Payment batch")] for key, word in BATCH_DAYS.items()),
+        *([key, _(word), _("Payment batch")] for key, word in BATCH_DAYS.items()),
     ]
 
 

@@ -27,7 +27,7 @@ from models.programme import (
     Stage,
     Window,
 )
-from models.sharing import PAYERS, Instalment, Share
+from models.sharing import PAYERS, Instalment, PaymentRule, Share
 from portal.access.permissions import ROLES
 from portal.policy.facts import MONEY, NUMBER
 from portal.policy.pack_schema import FORMS
@@ -277,4 +277,5 @@ VIEWS: tuple[tuple[type[PolicyRowView], type[Any], str], ...] = (
     (AllocationRuleView, Allocation, "allocationrule"),
     (ShareView, Share, "share"),
     (InstalmentView, Instalment, "instalment"),
+    (PaymentRuleView, PaymentRule, "paymentrule"),
 )

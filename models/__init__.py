@@ -16,6 +16,7 @@ from models import (
     notice,
     organization,
     panel,
+    papers,
     patent,
     programme,
     project,
@@ -26,8 +27,8 @@ from models import (
 
 __all__ = [
     "account",
-    "applicant",
     "allocation",
+    "applicant",
     "application",
     "audit",
     "calendar",
@@ -40,6 +41,7 @@ __all__ = [
     "notice",
     "organization",
     "panel",
+    "papers",
     "patent",
     "programme",
     "project",

@@ -11,6 +11,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     String,
     Text,
     UniqueConstraint,
@@ -35,6 +36,9 @@ REVERSALS = {
     BOUNCED: N_("Returned by the bank"),
     RECOVERED: N_("Recovered"),
 }
+"""What happens to money that was paid."""
+UNDONE = (BOUNCED, CANCELLED)
+"""After these the payment is owed again: it came back, or its batch was never sent."""
 
 
 class Budget(Versioned, Model):
@@ -65,8 +69,10 @@ class Budget(Versioned, Model):
 class PaymentBatch(Versioned, Model):
     """One transfer to one district for many awards; states move made → transferred → paid.
 
-    ``total_fen`` is what its people get; ``budget_fen`` what of it the city's budget bears, which
-    a payment made again after the bank returned it does not do twice.
+    One that was not sent may be cancelled. Money that goes straight to people's accounts has the
+    city federation in ``district_id``. ``total_fen`` is what its people get; ``budget_fen`` what
+    of it the city's budget bears, which a payment made again after the bank returned it does not
+    do twice. ``due_on`` is the day until which its people should have it, as far as that is known.
     """
 
     __tablename__ = "payment_batch"
@@ -93,6 +99,7 @@ class PaymentBatch(Versioned, Model):
     made_at: Mapped[datetime] = mapped_column(UtcDateTime, info={"label": N_("Made at")})
     transferred_on: Mapped[date | None] = mapped_column(Date, info={"label": N_("Transferred on")})
     paid_on: Mapped[date | None] = mapped_column(Date, info={"label": N_("Paid on")})
+    due_on: Mapped[date | None] = mapped_column(Date, info={"label": N_("To be paid until")})
 
     programme: Mapped[Programme] = relationship()
     district: Mapped[Organization] = relationship()
@@ -106,7 +113,8 @@ class Payment(Model):
     """One award's instalment in a batch. ``position`` is the place in the order of release.
 
     UNIQUE(application, instalment, attempt): nobody is paid twice; the next ``attempt`` is made
-    only where the one before was reversed because the bank returned it.
+    only where the one before was reversed because the bank returned it or its batch was cancelled.
+    ``account_index`` tells whether the case still names the account that was meant.
     """
 
     __tablename__ = "payment"
@@ -127,6 +135,7 @@ class Payment(Model):
     amount_fen: Mapped[int] = mapped_column(
         BigId, info={"label": N_("Amount (yuan)"), "widget": "yuan"}
     )
+    account_index: Mapped[bytes | None] = mapped_column(LargeBinary(32))
 
     batch: Mapped[PaymentBatch] = relationship()
     application: Mapped[Application] = relationship()
@@ -160,13 +169,14 @@ class PaymentShare(Model):
 
 
 class PaymentReversal(Model):
-    """A payment that came back: the bank could not place it, or it was recovered. Once each."""
+    """A payment that stands no more: the bank could not place it, it was recovered, or its batch
+    was cancelled before it was sent. Once each."""
 
     __tablename__ = "payment_reversal"
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     payment_id: Mapped[int] = mapped_column(ForeignKey("payment.id"), unique=True)
-    kind: Mapped[str] = mapped_column(String(20), info={"label": N_("Kind"), "choices": REVERSALS})
+    kind: Mapped[str] = mapped_column(String(20), info={"label": N_("Kind")})
     came_on: Mapped[date] = mapped_column(Date, info={"label": N_("Day")})
     reason: Mapped[str] = mapped_column(Text, info={"label": N_("Reason")})
     account_id: Mapped[int | None] = mapped_column(ForeignKey("account.id"))
@@ -178,7 +188,8 @@ class PaymentReversal(Model):
 class LedgerEntry(Model):
     """One event of money, balanced by its postings. Never changed, only reversed.
 
-    ``kind`` is ``commit``, ``transfer``, ``pay`` or ``reverse``; ``key`` makes it happen once.
+    ``kind`` is ``commit``, ``transfer``, ``pay``, ``reverse`` or ``cancel``; ``key`` makes it
+    happen once.
     """
 
     __tablename__ = "ledger_entry"

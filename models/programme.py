@@ -196,6 +196,9 @@ class Revision(Versioned, Model):
     instalments: Mapped[list[Instalment]] = relationship(
         order_by="Instalment.position", cascade="all, delete-orphan"
     )
+    payments: Mapped[list[PaymentRule]] = relationship(
+        order_by="PaymentRule.position", cascade="all, delete-orphan"
+    )
 
     def __str__(self) -> str:
         return f"{self.programme.title} · {self.number}"

@@ -29,6 +29,7 @@ from models.decision import PASS, REJECT, RETURN, ReasonTemplate
 from models.organization import Organization
 from models.panel import Expert
 from models.programme import Programme, Stage
+from models.sharing import CONFIRMATION, TRANSFER_NOTICE
 from models.types import Fen, new_row_key
 from portal.access import permissions
 from portal.access.accounts import system_actor
@@ -40,6 +41,7 @@ from portal.calendar import load_days
 from portal.clock import Clock
 from portal.config import ROOT
 from portal.funding.budget import set_budget
+from portal.funding.papers import give_paper
 from portal.funding.payout import NothingToPay, make_batch, mark_paid, mark_transferred
 from portal.policy.judge import in_force
 from portal.policy.packs import NotPublishable, load_pack, publish
@@ -47,6 +49,7 @@ from portal.review.decide import decide
 from portal.review.selections import freeze
 from portal.review.submit import is_open, submit
 from seed import city
+from seed.bank_files import bank_files
 from seed.calendars import published
 from seed.catalogues import load_all
 from seed.generate import generate, ground
@@ -98,7 +101,7 @@ def load(session: Session, clock: Clock, *, applications: int = APPLICATIONS) ->
     random = Random(2026)  # noqa: S311 - the same demo every time, no secret
     _unions(session, clock, random)
     load_programmes(session, clock)
-    session.add_all(kept_reasons())
+    session.add_all([*kept_reasons(), *bank_files()])
     actors = _staff(session, clock)
     session.add_all(
         Expert(
@@ -273,8 +276,10 @@ def _pay_some(
         except NothingToPay:
             continue
         if place < 6:
+            give_paper(session, finance, clock, batch, TRANSFER_NOTICE, today)
             mark_transferred(session, finance, clock, batch, today)
         if place < 4:
+            give_paper(session, actors["centre"], clock, batch, CONFIRMATION, today)
             mark_paid(session, finance, clock, batch, today)
         session.commit()
 

@@ -72,11 +72,11 @@ def budget_command(code: str, yuan: int, login: str) -> dict[str, Any]:
 def pay_command(code: str, district: str, login: str) -> dict[str, Any]:
     """Make a payment batch of a district's approved applications."""
     session = db.session()
-    union = _union(district)
+    union = union_called(district)
     actor = actor_named(session, login)
     batch = make_batch(session, actor, clock(), programme_called(session, code), union)
     session.commit()
-    return _told(batch)
+    return told_batch(batch)
 
 
 @funding.command("transferred")
@@ -87,10 +87,10 @@ def pay_command(code: str, district: str, login: str) -> dict[str, Any]:
 def transferred_command(number: str, on: Any, login: str) -> dict[str, Any]:
     """Mark a batch as transferred to its district."""
     session = db.session()
-    batch = _batch(number)
-    mark_transferred(session, actor_named(session, login), clock(), batch, _day(on))
+    batch = batch_called(number)
+    mark_transferred(session, actor_named(session, login), clock(), batch, day_of(on))
     session.commit()
-    return _told(batch)
+    return told_batch(batch)
 
 
 @funding.command("paid")
@@ -101,10 +101,10 @@ def transferred_command(number: str, on: Any, login: str) -> dict[str, Any]:
 def paid_command(number: str, on: Any, login: str) -> dict[str, Any]:
     """Mark everyone in a transferred batch as paid."""
     session = db.session()
-    batch = _batch(number)
-    mark_paid(session, actor_named(session, login), clock(), batch, _day(on))
+    batch = batch_called(number)
+    mark_paid(session, actor_named(session, login), clock(), batch, day_of(on))
     session.commit()
-    return _told(batch)
+    return told_batch(batch)
 
 
 @funding.command("match")
@@ -118,7 +118,7 @@ def match_command(code: str, district: str | None, tried: tuple[str, ...], login
     session = db.session()
     cases = None
     if district is not None:
-        cases = select(Application.id).where(Application.district_id == _union(district).id)
+        cases = select(Application.id).where(Application.district_id == union_called(district).id)
     instead = {key: int(text) if text.isdecimal() else 0 for key, text in map(_pair, tried)}
     programme = programme_called(session, code)
     found = matching(session, actor_named(session, login), programme, cases, instead)
@@ -147,7 +147,7 @@ def returned_command(
     if payment is None:
         raise NoSuchPayment(number=application)
     actor = actor_named(session, login)
-    made = reverse_payment(session, actor, clock(), payment, kind, _day(on), reason)
+    made = reverse_payment(session, actor, clock(), payment, kind, day_of(on), reason)
     session.commit()
     return {"application": application, "kind": made.kind, "fen": payment.amount_fen}
 
@@ -171,25 +171,29 @@ def _owed(row: Owed) -> dict[str, Any]:
     }
 
 
-def _union(code: str) -> Organization:
+def union_called(code: str) -> Organization:
+    """The union with *code*; raises ``NoSuchUnion``."""
     found = db.session.scalar(select(Organization).where(Organization.code == code))
     if found is None:
         raise NoSuchUnion(code=code)
     return found
 
 
-def _day(on: Any) -> date:
+def day_of(on: Any) -> date:
+    """The day that was given, or today."""
     return on.date() if on else clock().today()
 
 
-def _batch(number: str) -> PaymentBatch:
+def batch_called(number: str) -> PaymentBatch:
+    """The batch with *number*; raises ``NoSuchBatch``."""
     found = db.session.scalar(select(PaymentBatch).where(PaymentBatch.number == number))
     if found is None:
         raise NoSuchBatch(number=number)
     return found
 
 
-def _told(batch: PaymentBatch) -> dict[str, Any]:
+def told_batch(batch: PaymentBatch) -> dict[str, Any]:
+    """What a command prints of *batch*."""
     return {
         "batch": batch.number,
         "state": batch.state,

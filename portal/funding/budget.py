@@ -76,6 +76,15 @@ def spend(session: Session, budget: Budget, amount: int) -> bool:
     return session.scalar(guarded) is not None
 
 
+def give_back(session: Session, programme_id: int, amount: int) -> None:
+    """Put *amount* fen that were taken and not used back into the budget of the programme."""
+    session.execute(
+        update(Budget)
+        .where(Budget.programme_id == programme_id)
+        .values(spent_fen=Budget.spent_fen - amount, version=Budget.version + 1)
+    )
+
+
 def _change(session: Session, budget: Budget, cap: int) -> None:
     guarded = (
         update(Budget)

@@ -10,7 +10,7 @@ from sqlalchemy import and_, select
 from sqlalchemy.orm import Session
 
 from models.application import Application
-from models.funding import Payment, PaymentBatch, PaymentReversal
+from models.funding import CANCELLED, Payment, PaymentBatch, PaymentReversal
 from portal.funding.dues import dues_of, is_released
 from portal.policy.allocations import guards_of, may_be_paid
 from portal.policy.facts import source
@@ -87,7 +87,7 @@ def _payments(
         select(Payment.instalment, PaymentBatch.number, PaymentBatch.paid_on, PaymentReversal.kind)
         .join(PaymentBatch, PaymentBatch.id == Payment.batch_id)
         .outerjoin(PaymentReversal, PaymentReversal.payment_id == Payment.id)
-        .where(Payment.application_id == application.id)
+        .where(Payment.application_id == application.id, PaymentBatch.state != CANCELLED)
         .order_by(Payment.attempt)
     )
     return {place: (number, on, kind or "") for place, number, on, kind in rows}

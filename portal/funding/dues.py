@@ -21,6 +21,7 @@ from sqlalchemy import (
     literal,
     or_,
     select,
+    true,
     union_all,
 )
 from sqlalchemy.orm import Session, aliased
@@ -32,6 +33,7 @@ from models.funding import (
     BOUNCED,
     MADE,
     TRANSFERRED,
+    UNDONE,
     Payment,
     PaymentBatch,
     PaymentReversal,
@@ -91,9 +93,10 @@ def dues_of(revision: Revision, instead: Mapping[str, int] = NO_WEIGHTS) -> list
 def queue(session: Session, programme: Programme) -> Subquery:
     """Every released and unpaid instalment of *programme*, one row each.
 
-    Columns: ``id``, ``district_id``, ``instalment``, ``attempt``, ``fen``, ``budget_fen`` (0 for
-    one that the budget bore before the bank returned it) and ``released``, the decision that
-    released it, by which they are served. Amounts are unknown where a share is.
+    Columns: ``id``, ``district_id``, ``payee_id`` (the union to which the money is transferred),
+    ``instalment``, ``attempt``, ``fen``, ``budget_fen`` (0 for one that the budget bore before the
+    bank returned it) and ``released``, the decision that released it, by which they are served.
+    Amounts are unknown where a share is.
     """
     found = [
         _released(revision, due, dues)
@@ -105,24 +108,25 @@ def queue(session: Session, programme: Programme) -> Subquery:
 
 
 def is_unpaid(place: int) -> Sql:
-    """Whether the instalment *place* has no payment, or only ones that the bank returned."""
+    """Whether the instalment *place* has no payment, or only ones that were undone."""
     return ~standing(Payment.id, Payment.instalment == place).exists()
 
 
 def paid_fen(*where: Sql) -> Sql:
-    """What the payments of a case come to for which *where* holds, but those that bounced."""
+    """What the payments of a case come to for which *where* holds, but those that were undone."""
     total = func.coalesce(func.sum(Payment.amount_fen), 0)
     return standing(total, *where).scalar_subquery()
 
 
 def standing(what: Any, *where: Sql) -> Select[Any]:
-    """*what* of the payments of a case for which *where* holds and that the bank did not return."""
-    bounced = and_(PaymentReversal.payment_id == Payment.id, PaymentReversal.kind == BOUNCED)
+    """*what* of the payments of a case for which *where* holds and that were not undone: returned
+    by the bank, or cancelled with their batch."""
+    undone = and_(PaymentReversal.payment_id == Payment.id, PaymentReversal.kind.in_(UNDONE))
     return (
         select(what)
         .select_from(Payment)
         .join(PaymentBatch, PaymentBatch.id == Payment.batch_id)
-        .outerjoin(PaymentReversal, bounced)
+        .outerjoin(PaymentReversal, undone)
         .where(Payment.application_id == Application.id, PaymentReversal.id.is_(None), *where)
         .correlate(Application)
     )
@@ -159,6 +163,21 @@ def payer_of(payer: str) -> Sql:
     return Application.organization_id.expression
 
 
+def payee_of(revision: Revision) -> Sql:
+    """The union to which the money of a case of *revision* is transferred; for one that is paid
+    straight to the person the city federation, which keeps it."""
+    named = [
+        (_in_channels(row), city() if row.route == DIRECT else Application.district_id)
+        for row in revision.payments
+    ]
+    own = Application.district_id.expression
+    return case(*named, else_=own) if named else own
+
+
+def _in_channels(row: PaymentRule) -> Sql:
+    return Application.channel.in_(row.channels) if row.channels else true()
+
+
 def city() -> Sql:
     """The city federation."""
     root = aliased(Organization)
@@ -186,15 +205,15 @@ def release_of(row: Instalment | None) -> Sql:
 
 
 def _released(revision: Revision, due: Due, dues: list[Due]) -> Any:
-    attempt = _attempts(due.place) + 1
     return (
         select(
             Application.id,
             Application.district_id,
+            payee_of(revision).label("payee_id"),
             literal(due.place).label("instalment"),
-            attempt.label("attempt"),
+            (_attempts(due.place) + 1).label("attempt"),
             due.fen.label("fen"),
-            case((attempt == 1, due.budget_fen), else_=0).label("budget_fen"),
+            case((_came_back(due.place), 0), else_=due.budget_fen).label("budget_fen"),
             release_of(due.row).label("released"),
         )
         .select_from(source(needs_of(revision) | guards_of(revision)))
@@ -206,6 +225,21 @@ def _released(revision: Revision, due: Due, dues: list[Due]) -> Any:
             is_unpaid(due.place),
             *([_agrees(dues)] if len(dues) > 1 else []),
         )
+    )
+
+
+def _came_back(place: int) -> Sql:
+    """Whether the bank returned a payment of the instalment *place*."""
+    return (
+        select(Payment.id)
+        .join(PaymentReversal, PaymentReversal.payment_id == Payment.id)
+        .where(
+            Payment.application_id == Application.id,
+            Payment.instalment == place,
+            PaymentReversal.kind == BOUNCED,
+        )
+        .correlate(Application)
+        .exists()
     )
 
 

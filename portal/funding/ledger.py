@@ -1,8 +1,9 @@
 """The ledger: balanced entries in fen, never changed.
 
 Money of each payer moves budget → committed → transferred → paid, and from there back to returned
-or recovered. An entry names each person on one side and the sum of each payer on the other, or
-each person on both; its postings add up to zero.
+or recovered; what was committed and never sent goes back where it came from. An entry names each
+person on one side and the sum of each payer on the other, or each person on both; its postings add
+up to zero.
 """
 
 from __future__ import annotations
@@ -12,12 +13,24 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Select, func, insert, literal, select
-from sqlalchemy.orm import Session
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Select,
+    case,
+    exists,
+    func,
+    insert,
+    literal,
+    select,
+    text,
+)
+from sqlalchemy.orm import Session, aliased
 
 from models.base import N_
 from models.funding import (
     BOUNCED,
+    CANCELLED,
     MADE,
     Budget,
     LedgerEntry,
@@ -40,14 +53,15 @@ PURSES = {
     RECOVERED: N_("Recovered"),
 }
 COMMIT, TRANSFER, PAY, REVERSE = "commit", "transfer", "pay", "reverse"
+CANCEL = "cancel"
 
 
 def commit(session: Session, actor: Actor, now: datetime, batch: PaymentBatch) -> None:
     """Money of *batch* is committed to each person: from the payers' budgets, or where the bank
     returned it before, from what came back."""
     entry_id = _entry(session, actor, now, COMMIT, batch)
-    _sum(session, entry_id, batch, BUDGET, -1, Payment.attempt == 1)
-    _each(session, entry_id, batch, RETURNED, -1, Payment.attempt > 1)
+    _sum(session, entry_id, batch, BUDGET, -1, ~came_back_before())
+    _each(session, entry_id, batch, RETURNED, -1, came_back_before())
     _each(session, entry_id, batch, COMMITTED, +1)
 
 
@@ -73,6 +87,35 @@ def reverse(session: Session, actor: Actor, now: datetime, payment: Payment, pur
     _each(session, entry_id, payment.batch, purse, +1, Payment.id == payment.id)
 
 
+def cancel(session: Session, actor: Actor, now: datetime, batch: PaymentBatch) -> None:
+    """What *batch* committed goes back where it came from: its entry, with every sign turned."""
+    made = select(LedgerEntry.id).where(LedgerEntry.key == f"{COMMIT}:{batch.number}")
+    committed = session.scalars(made).one()
+    entry_id = _entry(session, actor, now, CANCEL, batch, reverses_id=committed)
+    old = LedgerPosting
+    turned = select(
+        literal(entry_id),
+        old.programme_id,
+        old.payer_id,
+        old.purse,
+        old.application_id,
+        -old.amount_fen,
+    ).where(old.entry_id == committed)
+    session.execute(insert(LedgerPosting).from_select(_COLUMNS, turned))
+
+
+def came_back_before() -> ColumnElement[bool]:
+    """Whether a payment is made again of money that the bank returned: an earlier one bounced."""
+    earlier, back = aliased(Payment), aliased(PaymentReversal)
+    return exists().where(
+        earlier.application_id == Payment.application_id,
+        earlier.instalment == Payment.instalment,
+        earlier.attempt < Payment.attempt,
+        back.payment_id == earlier.id,
+        back.kind == BOUNCED,
+    )
+
+
 def _entry(
     session: Session,
     actor: Actor,
@@ -80,12 +123,14 @@ def _entry(
     kind: str,
     batch: PaymentBatch,
     key: str | None = None,
+    reverses_id: int | None = None,
 ) -> int:
     entry = LedgerEntry(
         key=key or f"{kind}:{batch.number}",
         kind=kind,
         programme_id=batch.programme_id,
         batch_id=batch.id,
+        reverses_id=reverses_id,
         account_id=actor.account_id,
         made_at=now,
     )
@@ -196,6 +241,7 @@ def _batches_off(session: Session) -> Iterator[str]:
 def _budgets_off(session: Session) -> Iterator[str]:
     spent = (
         select(PaymentBatch.programme_id, func.sum(PaymentBatch.budget_fen).label("fen"))
+        .where(PaymentBatch.state != CANCELLED)
         .group_by(PaymentBatch.programme_id)
         .subquery()
     )
@@ -210,31 +256,35 @@ def _budgets_off(session: Session) -> Iterator[str]:
 
 
 def _purses_off(session: Session) -> Iterator[str]:
-    """Per batch and payer: what the ledger holds is what payments and reversals say."""
-    found = _in_purses(session)
+    """Per batch and payer: what the ledger holds is what payments and reversals say.
+
+    What was cancelled lies nowhere.
+    """
+    found, again = _in_purses(session), came_back_before()
     shares = session.execute(
         select(
             PaymentBatch.number,
             PaymentBatch.state,
             PaymentShare.payer_id,
-            Payment.attempt,
+            case((again, 1), else_=0).label("again"),
             PaymentReversal.kind,
             func.sum(PaymentShare.amount_fen),
         )
         .join(Payment, Payment.batch_id == PaymentBatch.id)
         .join(PaymentShare, PaymentShare.payment_id == Payment.id)
         .outerjoin(PaymentReversal, PaymentReversal.payment_id == Payment.id)
+        .where(PaymentBatch.state != CANCELLED)
         .group_by(
             PaymentBatch.number,
             PaymentBatch.state,
             PaymentShare.payer_id,
-            Payment.attempt,
+            text("again"),
             PaymentReversal.kind,
         )
     )
     expected: Counter[tuple[str, int, str]] = Counter()
-    for number, state, payer, attempt, reversal, fen in shares:
-        expected[number, payer, RETURNED if attempt > 1 else BUDGET] -= int(fen)
+    for number, state, payer, is_again, reversal, fen in shares:
+        expected[number, payer, RETURNED if is_again else BUDGET] -= int(fen)
         expected[number, payer, _lies_in(state, reversal)] += int(fen)
     off = {key[0] for key in found.keys() | expected.keys() if found[key] != expected[key]}
     for number in sorted(off):

@@ -34,6 +34,8 @@ from portal.clock import SHANGHAI, Clock
 from portal.funding import ledger
 from portal.funding.budget import budget_of, spend
 from portal.funding.dues import dues_of, paid_fen, payer_of, queue
+from portal.funding.papers import refuse_missing
+from portal.funding.routes import due_day
 from portal.policy.check import PAYMENT
 from portal.policy.facts import source
 from portal.policy.moments import failing
@@ -67,7 +69,8 @@ class BadDay(Refusal):
 def make_batch(
     session: Session, actor: Actor, clock: Clock, programme: Programme, district: Organization
 ) -> PaymentBatch:
-    """A batch for *district* of all its released instalments that the budget reaches.
+    """A batch for *district* of all its released instalments that the budget reaches; for the city
+    federation of those that go straight to people's accounts.
 
     The budget is laid against every instalment of the programme in order of release, so that no
     district's later case passes another's earlier one. Raises ``NothingToPay``, ``NoBudget``.
@@ -104,22 +107,28 @@ def mark_transferred(
     """Record that the money of *batch* was transferred to the district on the day *on*."""
     require(actor, "payment:make")
     _check_day(clock, on, batch.made_at.astimezone(SHANGHAI).date())
-    _move(session, batch, MADE, state=TRANSFERRED, transferred_on=on)
+    move_batch(session, batch, MADE, state=TRANSFERRED, transferred_on=on)
+    batch.due_on = due_day(session, batch)
     ledger.transfer(session, actor, clock.now(), batch)
-    _record(session, actor, clock.now(), "payment:transfer", batch)
+    record_step(session, actor, clock.now(), "payment:transfer", batch)
 
 
 def mark_paid(session: Session, actor: Actor, clock: Clock, batch: PaymentBatch, on: date) -> None:
-    """Record that everyone in *batch* was paid on the day *on*; their cases become paid."""
+    """Record that everyone in *batch* was paid on the day *on*; their cases become paid.
+
+    Raises ``PaperMissing`` while a paper that its programme wants is not there.
+    """
     require(actor, "payment:make")
     _check_day(clock, on, batch.transferred_on)
-    _move(session, batch, TRANSFERRED, state=PAID, paid_on=on)
+    if batch.state == TRANSFERRED:
+        refuse_missing(session, batch)
+    move_batch(session, batch, TRANSFERRED, state=PAID, paid_on=on)
     ledger.pay(session, actor, clock.now(), batch)
     _close_cases(session, actor, clock.now(), batch)
 
 
 def _reached(session: Session, programme: Programme, district: Organization, remaining: int) -> Any:
-    """Unpaid instalments of *district* that *remaining* fen of budget reach, with their place.
+    """Unpaid instalments for *district* that *remaining* fen of budget reach, with their place.
 
     A case that no longer passes what is looked at again before payment waits (S23 一（二）), and
     so does one whose shares are not known.
@@ -136,7 +145,7 @@ def _reached(session: Session, programme: Programme, district: Organization, rem
     place = func.row_number().over(order_by=(payable.c.released, payable.c.id))
     return (
         select(payable, place.label("position"))
-        .where(payable.c.district_id == district.id, payable.c.reach <= remaining)
+        .where(payable.c.payee_id == district.id, payable.c.reach <= remaining)
         .subquery("reached")
     )
 
@@ -152,13 +161,17 @@ def _write(
     session.add(batch)
     session.flush()
     names = ("id", "instalment", "attempt", "position", "fen")
-    rows = select(literal(batch.id), *(chosen.c[name] for name in names))
+    rows = select(
+        literal(batch.id), *(chosen.c[name] for name in names), Application.account_index
+    ).join(Application, Application.id == chosen.c.id)
     columns = ["batch_id", "application_id", "instalment", "attempt", "position", "amount_fen"]
+    columns.append("account_index")
     session.execute(insert(Payment).from_select(columns, rows))
     for revision in programme.revisions:
         _write_shares(session, batch, revision)
+    batch.due_on = due_day(session, batch)
     ledger.commit(session, actor, now, batch)
-    _record(session, actor, now, "payment:make", batch)
+    record_step(session, actor, now, "payment:make", batch)
     return batch
 
 
@@ -196,7 +209,9 @@ def _number(session: Session, programme: Programme) -> str:
     return f"{programme.number_prefix}P{(made or 0) + 1:04d}"
 
 
-def _move(session: Session, batch: PaymentBatch, expected: str, **values: Any) -> None:
+def move_batch(session: Session, batch: PaymentBatch, expected: str, **values: Any) -> None:
+    """Write *values* over *batch* if it is still in the state *expected*; raises
+    ``NotInThatState``."""
     guarded = (
         update(PaymentBatch)
         .where(PaymentBatch.id == batch.id, PaymentBatch.state == expected)
@@ -214,9 +229,15 @@ def _check_day(clock: Clock, on: date, earliest: date | None) -> None:
         raise BadDay()
 
 
-def _record(
-    session: Session, actor: Actor, now: datetime, action: str, batch: PaymentBatch
+def record_step(
+    session: Session,
+    actor: Actor,
+    now: datetime,
+    action: str,
+    batch: PaymentBatch,
+    reason: str = "",
 ) -> None:
+    """Put a step of *batch* into the audit trail."""
     details = {"number": batch.number, "people": batch.payments_count, "fen": batch.total_fen}
     audit.record(
         session,
@@ -225,6 +246,7 @@ def _record(
         action,
         "payment_batch",
         batch.id,
+        reason=reason,
         details=details,
         organization_id=batch.district_id,
     )

@@ -9,10 +9,18 @@ from sqlalchemy.orm import Session, aliased
 
 from models.application import APPROVED, REFUSED, RETURNED, WAITING, Application
 from models.application import PAID as PAID_OUT
-from models.funding import BOUNCED, Payment, PaymentBatch, PaymentReversal, PaymentShare
+from models.funding import (
+    CANCELLED,
+    UNDONE,
+    Payment,
+    PaymentBatch,
+    PaymentReversal,
+    PaymentShare,
+)
 from models.programme import Programme
-from portal.funding.dues import dues_of, queue, release_of
+from portal.funding.dues import city, dues_of, payee_of, queue, release_of
 from portal.funding.payout import is_paid_out
+from portal.policy.shares import DECIDED
 
 
 def violations(session: Session) -> Iterator[str]:
@@ -20,7 +28,6 @@ def violations(session: Session) -> Iterator[str]:
     yield from _wrong_cases(session)
     yield from _wrong_sums(session)
     yield from _wrong_shares(session)
-from portal.policy.shares import DECIDED
     yield from _paid_again(session)
     yield from _skipped(session)
 
@@ -32,10 +39,11 @@ def _wrong_cases(session: Session) -> Iterator[str]:
         .join(Payment, Payment.application_id == Application.id)
         .join(PaymentBatch, PaymentBatch.id == Payment.batch_id)
         .where(
+            PaymentBatch.state != CANCELLED,
             or_(
                 Application.state.not_in((WAITING, RETURNED, APPROVED, PAID_OUT, REFUSED)),
-                Application.district_id != PaymentBatch.district_id,
-            )
+                PaymentBatch.district_id.not_in((Application.district_id, city())),
+            ),
         )
     )
     for number, batch in rows:
@@ -83,7 +91,7 @@ def _wrong_shares(session: Session) -> Iterator[str]:
 
 
 def _paid_again(session: Session) -> Iterator[str]:
-    """A second attempt stands only on a first one that the bank returned."""
+    """A second attempt stands only on a first one that was undone."""
     before = aliased(Payment)
     rows = session.scalars(
         select(Application.number)
@@ -95,7 +103,7 @@ def _paid_again(session: Session) -> Iterator[str]:
                 before.instalment == Payment.instalment,
                 before.attempt == Payment.attempt - 1,
                 PaymentReversal.payment_id == before.id,
-                PaymentReversal.kind == BOUNCED,
+                PaymentReversal.kind.in_(UNDONE),
             ),
         )
     )
@@ -104,12 +112,12 @@ def _paid_again(session: Session) -> Iterator[str]:
 
 
 def _skipped(session: Session) -> Iterator[str]:
-    """Within a district, an unpaid instalment released before one that was paid."""
+    """Of one payee, an unpaid instalment released before one that was paid."""
     for programme in session.scalars(select(Programme)):
         if not programme.revisions:
             continue
         due, last = queue(session, programme), _last_paid(programme)
-        same = and_(last.c.district_id == due.c.district_id, last.c.instalment == due.c.instalment)
+        same = and_(last.c.payee_id == due.c.payee_id, last.c.instalment == due.c.instalment)
         rows = session.scalars(
             select(Application.number)
             .join(due, due.c.id == Application.id)
@@ -121,20 +129,25 @@ def _skipped(session: Session) -> Iterator[str]:
 
 
 def _last_paid(programme: Programme) -> Subquery:
-    """Per district and instalment the latest release of which something was paid."""
+    """Per payee and instalment the latest release of which something was paid."""
+    undone = and_(PaymentReversal.payment_id == Payment.id, PaymentReversal.kind == CANCELLED)
     found = [
         select(
-            Application.district_id,
+            payee_of(revision).label("payee_id"),
             literal(due.place).label("instalment"),
-            func.max(release_of(due.row)).label("released"),
+            release_of(due.row).label("released"),
         )
         .join(Payment, Payment.application_id == Application.id)
-        .where(Application.revision_id == revision.id, Payment.instalment == due.place)
-        .group_by(Application.district_id)
+        .outerjoin(PaymentReversal, undone)
+        .where(
+            Application.revision_id == revision.id,
+            Payment.instalment == due.place,
+            PaymentReversal.id.is_(None),
+        )
         for revision in programme.revisions
         for due in dues_of(revision)
     ]
     each = union_all(*found).subquery()
-    key = (each.c.district_id, each.c.instalment)
+    key = (each.c.payee_id, each.c.instalment)
     latest = select(*key, func.max(each.c.released).label("released")).group_by(*key)
     return latest.subquery("last_paid")

@@ -97,7 +97,7 @@ def _say_common_channels(old: _Side, new: _Side) -> None:
     """Rows name only channels that both have: those that came or went are told once."""
     common = [key for key in old.rows("channels") if key in new.rows("channels")]
     for side in (old, new):
-        rows: list[Any] = [*side.revision.windows, *side.revision.stages]
+        rows: list[Any] = [*side.revision.windows, *side.revision.stages, *side.revision.payments]
         for row in rows:
             named = [key for key in common if not row.channels or key in row.channels]
             row.channels = [] if named == common else named

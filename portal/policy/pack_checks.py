@@ -22,6 +22,7 @@ from portal.policy.contradictions import contradictions
 from portal.policy.operators import OPERATORS, TABLE
 from portal.policy.pack_files import Flaw, PackFile, read
 from portal.policy.pack_rows import fill, rows_of
+from portal.policy.payment_checks import payment_problems
 from portal.policy.share_checks import money_problems
 from portal.policy.stage_checks import stage_problems
 from portal.policy.subjects import SUBJECTS
@@ -79,6 +80,7 @@ def problems_of(
     subject = subject or revision.programme.subject
     yield from problems(revision, publishing=publishing)
     yield from money_problems(revision)
+    yield from payment_problems(revision)
     yield from _catalogues(session, revision)
     yield from _fields(revision, subject)
     yield from _claimed(revision, subject)
@@ -118,12 +120,12 @@ def _named_catalogues(revision: Revision) -> Iterator[tuple[Place, str]]:
     for path, rule in (*_rules("tiers", revision.tiers), *_rules("shares", revision.shares)):
         if rule and "table" in rule:
             yield path, str(rule["table"])
-    for path, terms in _terms(revision):
-        for term in terms:
     for place, pool in enumerate(revision.allocations):
         for name, rule in (("budget_from", pool.budget_rule), ("places_from", pool.places_rule)):
             if rule and "table" in rule:
                 yield ("allocations", place, name), str(rule["table"])
+    for path, terms in _terms(revision):
+        for term in terms:
             match term:
                 case [_, str(operator), str(key)] if operator in _IN_TABLES:
                     yield path, key
@@ -191,7 +193,11 @@ def _claimed(revision: Revision, subject: str) -> Iterator[Problem]:
 
 def _channels(revision: Revision) -> Iterator[Problem]:
     known = {channel.key for channel in revision.channels}
-    rows: dict[str, list[Any]] = {"windows": revision.windows, "stages": revision.stages}
+    rows: dict[str, list[Any]] = {
+        "windows": revision.windows,
+        "stages": revision.stages,
+        "payments": revision.payments,
+    }
     for section, named in rows.items():
         for place, row in enumerate(named):
             for key in row.channels:

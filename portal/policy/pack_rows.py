@@ -25,7 +25,7 @@ from models.programme import (
     Stage,
     Window,
 )
-from models.sharing import Instalment, Share
+from models.sharing import THROUGH_DISTRICT, Instalment, PaymentRule, Share
 
 
 def _same(value: Any) -> Any:
@@ -255,6 +255,19 @@ SECTIONS: dict[str, tuple[type[Any], tuple[Cell, ...]]] = {
             Cell("weight", "weight"),
             Cell("after", "after"),
             Cell("due", "due"),
+        ),
+    ),
+    "payments": (
+        PaymentRule,
+        (
+            _KEY,
+            _CLAUSE,
+            Cell("title", "title"),
+            Cell("route", "route", THROUGH_DISTRICT),
+            _CHANNELS,
+            Cell("papers", "papers", []),
+            Cell("due", "due"),
+            Cell("reading", "reading", ""),
         ),
     ),
 }

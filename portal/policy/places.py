@@ -27,6 +27,7 @@ TITLES = {
     "allocations": N_("Allocation"),
     "shares": N_("Shares"),
     "instalments": N_("Instalments"),
+    "payments": N_("Ways of payment"),
 }
 """The sections of a programme."""
 

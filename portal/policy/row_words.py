@@ -29,9 +29,10 @@ from models.programme import (
     Stage,
     Window,
 )
-from models.sharing import PAYERS, Instalment, Share
+from models.sharing import PAYERS, Instalment, PaymentRule, Share
 from portal.access.permissions import ROLES
 from portal.policy.check import ENTERED, STAGE
+from portal.policy.payment_words import BATCH_DAYS, payment_words
 from portal.policy.stage_words import length_words, stage_words
 from portal.policy.vocabulary import Vocabulary
 from portal.policy.wording import Said, Wording
@@ -211,7 +212,6 @@ class RowReader:
             marks.append(self.say(N_("Editable while waiting")))
         return RowWords(row.title, tuple(lines), tuple(marks))
 
-    def share(self, row: Share) -> RowWords:
     def allocation(self, row: Allocation) -> RowWords:
         """To whom what is short goes."""
         lines = [self._line(N_("What there is"), self.wording.joined(self._pool(row)))]
@@ -233,6 +233,7 @@ class RowReader:
             marks.append(self.say(N_("May be raised with a reason")))
         return RowWords(row.title, tuple(lines), tuple(marks))
 
+    def share(self, row: Share) -> RowWords:
         """What a payer pays."""
         payers = self.wording.joined(self.say(PAYERS[key]) for key in (row.payer, *row.others))
         lines = [self._line(N_("Payer"), payers)]
@@ -254,6 +255,14 @@ class RowReader:
             lines.append(self._line(N_("Due"), self.due(row.due)))
         return RowWords(row.title, tuple(lines), (self._marked(N_("Weight"), str(row.weight)),))
 
+    def payment_rule(self, row: PaymentRule) -> RowWords:
+        """A way of payment."""
+        told = payment_words(row, self.say, self.wording.joined)
+        lines = [*self._channels(row), *(self._line(label, words) for label, words in told)]
+        if row.due:
+            lines.append(self._line(N_("Due"), self.due(row.due)))
+        return RowWords(row.title, tuple(lines))
+
     def due(self, due: dict[str, Any]) -> str:
         """A deadline."""
         anchor = self.anchor(str(due.get("after", ENTERED)))
@@ -266,6 +275,8 @@ class RowReader:
         """The day or event that a deadline counts from."""
         if key == ENTERED:
             return self.say(N_("reaching this stage"))
+        if key in BATCH_DAYS:
+            return self.say(BATCH_DAYS[key])
         if key.startswith(STAGE):
             title = self.vocabulary.stage(key.removeprefix(STAGE))
             return self.say(N_("passing “%(stage)s”"), stage=title)
@@ -359,7 +370,7 @@ class RowReader:
             return [*self._when(N_("What is counted"), row.of.get("where")), once]
         return self._when(N_("What is counted"), row.of) if isinstance(row.of, list) else []
 
-    def _channels(self, row: Window | Stage) -> list[Line]:
+    def _channels(self, row: Window | Stage | PaymentRule) -> list[Line]:
         if not row.channels:
             return []
         titles = self.wording.joined(map(self.vocabulary.channel, row.channels))
@@ -394,17 +405,6 @@ class RowReader:
     def _marked(self, label: str, words: str) -> str:
         return self.say(N_("%(label)s: %(value)s"), label=self.say(label), value=words)
 
-    def _outcome(self, label: str, outcome: str) -> str:
-        return self._marked(label, self.say((BEYOND | OUTCOMES).get(outcome, outcome)))
-
-
-_READERS: dict[str, Callable[[RowReader, Any], RowWords]] = {
-    "window": RowReader.window,
-    "channel": RowReader.channel,
-    "form_field": RowReader.form_field,
-    "derived_fact": RowReader.derived_fact,
-    "attachment_rule": RowReader.attachment_rule,
-    "condition": RowReader.condition,
     def _pool(self, row: Allocation) -> Iterator[str]:
         """The budget and the places of a pool."""
         if row.budget_fen is not None:
@@ -417,12 +417,25 @@ _READERS: dict[str, Callable[[RowReader, Any], RowWords]] = {
             told = self._amount(row.places_rule)
             yield self.say(N_("places: %(words)s"), words=told)
 
+    def _outcome(self, label: str, outcome: str) -> str:
+        return self._marked(label, self.say((BEYOND | OUTCOMES).get(outcome, outcome)))
+
+
+_READERS: dict[str, Callable[[RowReader, Any], RowWords]] = {
+    "window": RowReader.window,
+    "channel": RowReader.channel,
+    "form_field": RowReader.form_field,
+    "derived_fact": RowReader.derived_fact,
+    "attachment_rule": RowReader.attachment_rule,
+    "condition": RowReader.condition,
     "award_tier": RowReader.award_tier,
     "bound": RowReader.bound,
     "order_key": RowReader.order_key,
     "stage": RowReader.stage,
+    "allocation": RowReader.allocation,
     "share": RowReader.share,
     "instalment": RowReader.instalment,
+    "payment_rule": RowReader.payment_rule,
 }
 
 
@@ -432,5 +445,4 @@ def rows_of(revision: Revision, section: str) -> list[Any]:
 
 
 def _yuan(fen: int) -> int | float:
-    "allocation": RowReader.allocation,
     return fen // 100 if fen % 100 == 0 else fen / 100

@@ -127,6 +127,14 @@ class FormReader:
             self._read_field(row, cells.get(key), found, problems)
         return found, problems
 
+    def payee(
+        self, cells: Mapping[str, Any]
+    ) -> tuple[tuple[str, str | None, str | None] | None, list[Problem]]:
+        """Where *cells* send the money: kind, account in clear, bank; and what is wrong."""
+        found, problems = self.answers(cells)
+        payee = self._payee(found, problems)
+        return (None if problems else payee), problems
+
     def _read_field(
         self, row: FormField, typed: Any, found: dict[str, Any], problems: list[Problem]
     ) -> None:

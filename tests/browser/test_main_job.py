@@ -140,6 +140,8 @@ def _pay(page: Page, screenshot: Shot) -> None:
     page.locator(".jx-sticky .btn-primary").click()
     page.wait_for_url(lambda url: "/new/" not in url)
     for _step in ("transferred", "paid"):
+        if _step == "paid":
+            _hand_in(page)
         page.goto("/payment/")
         page.locator("tbody a[data-drawer]").first.click()
         page.locator("button[name=action][value=move]").last.click()
@@ -153,9 +155,22 @@ def _pay(page: Page, screenshot: Shot) -> None:
         page.locator("button[name=action][value=sheet]").last.click()
     sheet = BytesIO(download.value.path().read_bytes())
     rows = list(load_workbook(sheet).active.iter_rows(values_only=True))
-    accounts = [row[rows[0].index("卡号或账号")] for row in rows[1:]]
+    accounts = [row[rows[0].index("卡号或账号")] for row in rows[1:] if row[0]]
     assert len(accounts) >= 10
     assert all(account.isdecimal() and len(account) >= 16 for account in accounts)
+
+
+def _hand_in(page: Page) -> None:
+    """Finance issues the transfer notice, the district confirms what it paid (S26 四（一）5)."""
+    for login, paper in (("finance", "划拨通知"), ("district", "发放确认单")):
+        _sign_in(page, login)
+        page.goto("/payment/")
+        page.locator("tbody a[data-drawer]").first.click()
+        page.locator(f"dt:text-is('{paper}') + dd a").last.click()
+        page.locator(".jx-sticky .btn-primary").click()
+        page.wait_for_url("**/payment/details/**")
+        expect(page.locator("body")).to_contain_text("已记录")
+    _sign_in(page, "finance")
 
 
 def _export(page: Page, folder: Path) -> None:

@@ -204,7 +204,16 @@ def test_money_goes_from_budget_to_paid(approved: Office) -> None:
     assert (batch["state"], batch["people"], batch["total_fen"]) == ("made", 2, 2_000_00)
     moved = approved.does("funding", "transferred", batch["batch"], "--on", "2026-08-03", *finance)
     assert moved["state"] == "transferred"
-    assert approved.does("funding", "paid", batch["batch"], *finance)["state"] == "paid"
+    number = batch["batch"]
+    assert approved.refuses("funding", "paid", number, *finance) == "PaperMissing"
+    approved.does("funding", "confirm", number, "--paper", "transfer-notice", *finance)
+    assert approved.refuses("funding", "confirm", number, *finance) == "NotAllowed"
+    wrong = ("funding", "confirm", number, "--people", "1", "--yuan", "1000", "--as", "district")
+    assert approved.refuses(*wrong) == "SumsDiffer"
+    said = approved.does(*wrong, "--differences", "一人销户")
+    assert (said["people"], said["total_fen"], said["differences"]) == (1, 1_000_00, "一人销户")
+    approved.does("funding", "confirm", number, "--as", "district")
+    assert approved.does("funding", "paid", number, *finance)["state"] == "paid"
     assert [state for state, _ in approved.cases()] == ["paid", "paid", "approved", "waiting"]
     assert approved.does("verify") == {"ok": True, "violations": []}
 
@@ -232,6 +241,8 @@ def test_funding_refuses(approved: Office) -> None:
     assert approved.refuses(*step, "--on", "2026-08-04", *finance) == "BadDay"
     approved.does(*step, *finance)
     assert approved.refuses(*step, *finance) == "NotInThatState"
+    cancel = ("funding", "cancel", number, "--reason", "金额有误")
+    assert approved.refuses(*cancel, *finance) == "NotInThatState"
     early = ("funding", "paid", number, "--on", "2026-08-02")
     assert approved.refuses(*early, *finance) == "BadDay"
 

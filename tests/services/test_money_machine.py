@@ -25,6 +25,7 @@ from models.types import Fen
 from portal.access.accounts import system_actor
 from portal.funding import ledger
 from portal.funding.budget import set_budget
+from portal.funding.cancelling import cancel_batch
 from portal.funding.payout import make_batch, mark_paid, mark_transferred
 from portal.funding.reversals import reverse_payment
 from portal.policy import packs
@@ -70,22 +71,24 @@ class Model:
     stage: dict[int, int] = field(default_factory=dict)
     refused: set[int] = field(default_factory=set)
     held: dict[tuple[int, int], str] = field(default_factory=dict)
-    """(case, instalment) → the purse that its money is in."""
-    batches: dict[int, tuple[str, list[tuple[int, int]]]] = field(default_factory=dict)
+    """(case, instalment) → the purse that its money is in; none after its batch was cancelled."""
+    tries: Counter[tuple[int, int]] = field(default_factory=Counter)
+    batches: dict[int, tuple[str, dict[tuple[int, int], str]]] = field(default_factory=dict)
+    """Batch → its state, and where the money of each of its payments was before."""
 
     def due(self) -> list[tuple[int, int]]:
         """Released and not standing anywhere; what the bank returned is due again."""
         found = []
         for case, stage in self.stage.items():
             for place, needed in ((1, 2), (2, 3)):
-                is_open = self.held.get((case, place)) in (None, "returned")
+                is_open = self.held.get((case, place)) in (None, "", "returned")
                 if stage >= needed and is_open and case not in self.refused:
                     found.append((case, place))
         return found
 
     def spent(self) -> int:
-        """What the city bore of every instalment that was ever made."""
-        return sum(CITY[place] for _case, place in self.held)
+        """What the city bore of every instalment that was made and not cancelled."""
+        return sum(CITY[place] for (_case, place), purse in self.held.items() if purse)
 
 
 def _parts(amount: int) -> tuple[int, int]:
@@ -119,7 +122,7 @@ class Machine:
         """One event, whatever comes of it."""
         events = (
             self.approve, self.approve, self.approve, self.batch, self.batch, self.move, self.move,
-            self.come_back, self.cap, self.reject,
+            self.come_back, self.cap, self.reject, self.cancel,
         )  # fmt: skip
         self.random.choice(events)()
 
@@ -141,7 +144,11 @@ class Machine:
         chosen = select(Application.id).where(Application.id == case)
         selection = freeze(self.session, actor, self.clock, outcome, chosen)
         done = decide(self.session, actor, self.clock, selection, outcome, "已经看过", "")
-        assert done.decided == 1
+        moving = {self.model.held.get((case, place)) for place in (1, 2)}
+        is_held = outcome == REJECT and bool(moving & {"committed", "transferred"})
+        assert done.decided == (0 if is_held else 1)
+        if is_held:
+            return
         if outcome == PASS:
             self.model.stage[case] += 1
         else:
@@ -169,13 +176,15 @@ class Machine:
                 Payment.application_id, Payment.instalment, Payment.attempt, Payment.amount_fen
             ).where(Payment.batch_id == made.id)
         ).all()
-        due = set(self.model.due())
+        due, before = set(self.model.due()), {}
         for case, place, attempt, fen in rows:
             assert (case, place) in due
             assert fen == CITY[place] + DISTRICT[place]
-            assert (attempt > 1) == ((case, place) in self.model.held)
+            self.model.tries[case, place] += 1
+            assert attempt == self.model.tries[case, place]
+            before[case, place] = self.model.held.get((case, place), "")
             self.model.held[case, place] = "committed"
-        self.model.batches[made.id] = ("made", [(row[0], row[1]) for row in rows])
+        self.model.batches[made.id] = ("made", before)
 
     def move(self) -> None:
         """A batch goes on, or somebody tries what is not its turn."""
@@ -192,6 +201,19 @@ class Machine:
             self.model.batches[number] = (after, rows)
             for row in rows:
                 self.model.held[row] = after
+
+    def cancel(self) -> None:
+        """A batch that was not sent is cancelled: what it took goes back where it was."""
+        if not self.model.batches:
+            return
+        number = self.random.choice(list(self.model.batches))
+        state, rows = self.model.batches[number]
+        batch = self.session.get_one(PaymentBatch, number, populate_existing=True)
+        done = self._tried(cancel_batch, self.who("finance"), self.clock, batch, "开错了")
+        assert bool(done) == (state == "made")
+        if done:
+            self.model.batches[number] = ("cancelled", rows)
+            self.model.held |= rows
 
     def come_back(self) -> None:
         """The bank returns a payment, or it is recovered."""
@@ -235,6 +257,8 @@ class Machine:
             purses[row["purse"]] += row["amount_fen"]
         expected = Counter[str]()
         for (_case, place), purse in self.model.held.items():
+            if not purse:
+                continue
             expected[purse] += CITY[place] + DISTRICT[place]
             expected["budget"] -= CITY[place] + DISTRICT[place]
         assert {k: v for k, v in purses.items() if v} == {k: v for k, v in expected.items() if v}

@@ -27,6 +27,7 @@ from portal.verify import violations
 from tests.conftest import City
 from tests.services.test_decide import ROUTE, Desk, desk
 from tests.support.cases import CLOCK
+from tests.support.money import hand_in
 
 __all__ = ["desk"]
 TODAY = CLOCK.today()
@@ -56,6 +57,7 @@ def test_a_batch_goes_from_made_to_paid(desk: Desk, finance: Actor, city: City) 
     batch = _batch(desk, finance, city)
     assert (batch.payments_count, batch.total_fen) == (3, 3_000_00)
     mark_transferred(desk.session, finance, CLOCK, batch, TODAY)
+    hand_in(desk.session, finance, desk.people["centre"], CLOCK, batch)
     mark_paid(desk.session, finance, CLOCK, batch, TODAY)
     assert {desk.case(row_id).state for row_id in ids} == {"paid"}
     purses = {row["purse"]: row["amount_fen"] for row in ledger.statement(desk.session)}

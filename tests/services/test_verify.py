@@ -17,6 +17,7 @@ from portal.verify import violations
 from tests.conftest import City
 from tests.services.test_decide import ROUTE, Desk, desk
 from tests.support.cases import CLOCK
+from tests.support.money import hand_in
 
 __all__ = ["desk"]
 TODAY = CLOCK.today()
@@ -252,6 +253,7 @@ def ids(desk: Desk, city: City) -> dict[str, int]:
     set_budget(desk.session, finance, CLOCK, programme, Fen(9_000_00))
     batch = make_batch(desk.session, finance, CLOCK, programme, city.union("D1"))
     mark_transferred(desk.session, finance, CLOCK, batch, TODAY)
+    hand_in(desk.session, finance, desk.people["centre"], CLOCK, batch)
     mark_paid(desk.session, finance, CLOCK, batch, TODAY)
     for who in ROUTE:
         desk.decide(who, [approved])

@@ -122,6 +122,9 @@ def test_a_step_sent_twice_is_taken_once(till: Till) -> None:
     assert "请重新查看" in browser.get(answer.location).text
     seen = _seen_version(browser.get(address).text)
     browser.post(address, on=TODAY.isoformat(), seen_version=seen)
+    assert till.stored()[0] == "transferred"
+    _hand_in(till)
+    browser.post(address, on=TODAY.isoformat(), seen_version=seen)
     state, _version, cases = till.stored()
     assert (state, cases) == ("paid", {"paid"})
 
@@ -172,10 +175,20 @@ def test_accounts_are_in_full_for_who_pays_and_masked_for_who_looks_on(
         assert db.session.scalars(export).one() == {"people": 3}
 
 
+def _hand_in(till: Till) -> None:
+    """Finance issues the transfer notice, the district confirms, each on its own page."""
+    for login, paper in (("finance", "transfer-notice"), ("district", "confirmation")):
+        address = f"/payment/paper/{till.batch}/{paper}"
+        said = {"on": TODAY.isoformat(), "people": "3", "total": "3000", "differences": ""}
+        assert till.browser(login).post(address, **said).status_code == 302
+
+
 def _paid_out(till: Till) -> Browser:
     browser = till.browser("finance")
     address = f"/payment/move?rowid={till.batch}"
-    for _step in range(2):
+    for step in range(2):
+        if step:
+            _hand_in(till)
         seen = _seen_version(browser.get(address).text)
         browser.post(address, on=TODAY.isoformat(), seen_version=seen)
     assert till.stored()[0] == "paid"

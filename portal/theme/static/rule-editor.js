@@ -204,7 +204,8 @@
     }
 
     // ---- a deadline
-    function due(value, set) {
+    function due(value, set, { scope = "case" } = {}) {
+      const anchors = words.anchors.filter(([key]) => key.startsWith("batch.") === (scope === "batch"));
       const periods = words.periods.map(([key]) => key);
       let { after = "", roll = "", ...rest } = value ?? {};
       let [unit, count] = Object.entries(rest)[0] ?? ["days", ""];
@@ -213,7 +214,7 @@
       const send = () => set(after ? { after, [unit]: count, ...(roll ? { roll } : {}) } : null);
       const put = (change) => (part) => { change(part); send(); };
       function draw() {
-        place.replaceChildren(select(words.anchors, after, (v) => { after = v; send(); draw(); }, says.after, says.no_deadline));
+        place.replaceChildren(select(anchors, after, (v) => { after = v; send(); draw(); }, says.after, says.no_deadline));
         if (!after) return;
         place.append(says.after, number(count, put((v) => { count = v; }), says.count, { min: 0, step: 1 }),
           select(words.periods, unit, put((v) => { unit = v; }), says.unit, null),
@@ -272,7 +273,6 @@
       return place;
     }
 
-    const labelled = (label, control) => el("label", { className: "jx-rule-labelled" }, el("span", { textContent: label }), control);
     // ---- a cell of a table, or nothing
     function cell(value, set) {
       if (value !== null && !parts.has(value, "table", "by", "cell")) return null;
@@ -290,6 +290,7 @@
       return place;
     }
 
+    const labelled = (label, control) => el("label", { className: "jx-rule-labelled" }, el("span", { textContent: label }), control);
 
     function uplift(value, set, data) {
       if (value !== null && !isMap(value)) return null;

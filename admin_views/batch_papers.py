@@ -1,0 +1,167 @@
+"""What is done with a batch beside moving it on: papers, a bank's file, cancelling it."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from typing import Any
+
+from flask import abort, flash, redirect, request, send_file, url_for
+from flask_admin import expose
+from flask_wtf import FlaskForm
+from sqlalchemy import select
+from wtforms import DateField, IntegerField, SelectField, StringField
+from wtforms.validators import InputRequired, Length, NumberRange, Optional
+
+from admin_views.base import SeenVersion
+from admin_views.batch_document import document_of
+from admin_views.choices import offered
+from admin_views.rule_fields import YuanField
+from models.base import Refusal, db
+from models.funding import PaymentBatch
+from models.papers import BankFile
+from models.sharing import PAPERS
+from portal.exchange.bank_file import write_bank_csv, write_bank_sheet
+from portal.exchange.sheet_writer import MIME, content_disposition
+from portal.funding.cancelling import LONGEST_REASON, SHORTEST_REASON, cancel_batch
+from portal.funding.papers import LONGEST_DIFFERENCES, NotTheTime, give_paper, may_give
+from portal.translations.words import gettext as _
+from portal.web.actor import clock, current_actor
+from portal.web.errors import words_of
+
+PERMISSIONS = {
+    "document": "payment:read",
+    "paper": "payment:paper",
+    "cancel": "payment:make",
+    "bank": "payment:bank",
+}
+CSV, SHEET = "csv", "xlsx"
+
+
+class BatchPapers:
+    """What ``BatchView`` does with one batch."""
+
+    get_one: Any
+    render: Any
+
+    @expose("/document/<int:row_id>/<kind>")
+    def document(self, row_id: int, kind: str) -> Any:
+        """A paper of the batch to print, before or after it is given."""
+        batch = self._batch_of(row_id, kind)
+        return self.render("portal/batch_document.html", paper=document_of(batch, kind))
+
+    @expose("/paper/<int:row_id>/<kind>", methods=("GET", "POST"))
+    def paper(self, row_id: int, kind: str) -> Any:
+        """Say that a paper was given: when, for how many, for how much."""
+        batch = self._batch_of(row_id, kind)
+        back = url_for(".details_view", id=batch.id)
+        if not may_give(current_actor(), batch, kind):
+            flash(_(NotTheTime.message, number=batch.number), "error")
+            return redirect(back)
+        form = _paper_form(batch)
+        if request.method == "POST" and form.validate():
+            said = (form.on.data, form.people.data, form.total.data, form.differences.data or "")
+            if _done(
+                lambda: give_paper(db.session(), current_actor(), clock(), batch, kind, *said)
+            ):
+                flash(_("%(paper)s: recorded.", paper=_(PAPERS[kind])), "success")
+                return redirect(back)
+        lead = _("The batch has %(people)s people. What differs must be named.",
+                 people=batch.payments_count)  # fmt: skip
+        title = f"{batch.number} · {_(PAPERS[kind])}"
+        return self._form_page(form, batch, back, title, lead)
+
+    @expose("/cancel/<int:row_id>", methods=("GET", "POST"))
+    def cancel(self, row_id: int) -> Any:
+        """Cancel a batch that was not sent."""
+        batch = self.get_one(str(row_id))
+        back = url_for(".details_view", id=batch.id)
+        form = _cancel_form()(data={"seen_version": str(batch.version)})
+        if request.method == "POST" and form.validate():
+            session, actor = db.session(), current_actor()
+            if _done(lambda: cancel_batch(session, actor, clock(), batch, form.reason.data)):
+                flash(_("Batch %(number)s was cancelled.", number=batch.number), "success")
+            return redirect(back)
+        lead = _("Its people are owed again, and the next batch pays them.")
+        return self._form_page(form, batch, back, f"{batch.number} · {_('Cancel the batch')}", lead)
+
+    @expose("/bank/<int:row_id>", methods=("GET", "POST"))
+    def bank(self, row_id: int) -> Any:
+        """The file that the bank reads, by one of the templates."""
+        batch = self.get_one(str(row_id))
+        back = url_for(".details_view", id=batch.id)
+        form = _bank_form()
+        if request.method == "POST" and form.validate():
+            template = db.session.get_one(BankFile, int(form.template.data))
+            target = BytesIO()
+            write = write_bank_csv if form.kind.data == CSV else write_bank_sheet
+            session, actor = db.session(), current_actor()
+            if _done(lambda: write(session, actor, clock(), batch, template, target)):
+                return _download(target, f"{batch.number}-bank.{form.kind.data}")
+        lead = _("Card and account numbers stand in the file in full; that it was taken is kept.")
+        return self._form_page(form, batch, back, f"{batch.number} · {_('Bank file')}", lead)
+
+    def _batch_of(self, row_id: int, kind: str) -> PaymentBatch:
+        if kind not in PAPERS:
+            abort(404)
+        found: PaymentBatch = self.get_one(str(row_id))
+        return found
+
+    def _form_page(self, form: Any, batch: PaymentBatch, back: str, title: str, lead: str) -> Any:
+        return self.render(
+            "admin/model/edit.html",
+            form=form,
+            form_opts=None,
+            model=batch,
+            return_url=back,
+            form_title=title,
+            form_lead=lead,
+        )
+
+
+def _done(act: Any) -> bool:
+    """Whether *act* was done and is safe; what it refuses is told."""
+    try:
+        act()
+        db.session.commit()
+    except Refusal as refusal:
+        db.session.rollback()
+        flash(words_of(refusal), "error")
+        return False
+    return True
+
+
+def _paper_form(batch: PaymentBatch) -> Any:
+    fields = {
+        "on": DateField(_("Day"), [InputRequired()]),
+        "people": IntegerField(_("People"), [InputRequired(), NumberRange(0, 10**8)]),
+        "total": YuanField(_("Total (yuan)"), [InputRequired()]),
+        "differences": StringField(_("Differences"), [Optional(), Length(max=LONGEST_DIFFERENCES)]),
+    }
+    said = {"on": clock().today(), "people": batch.payments_count, "total": batch.total_fen}
+    return type("PaperForm", (FlaskForm,), fields)(data=said)
+
+
+def _cancel_form() -> Any:
+    length = Length(min=SHORTEST_REASON, max=LONGEST_REASON)
+    fields = {
+        "reason": StringField(_("Reason"), [InputRequired(), length]),
+        "seen_version": SeenVersion(),
+    }
+    return type("CancelForm", (FlaskForm,), fields)
+
+
+def _bank_form() -> Any:
+    rows = db.session.execute(select(BankFile.id, BankFile.title).order_by(BankFile.id))
+    templates = [(str(row_id), title) for row_id, title in rows]
+    fields = {
+        "template": SelectField(_("Template"), choices=offered(templates)),
+        "kind": SelectField(_("Kind of file"), choices=offered([(CSV, "CSV"), (SHEET, "Excel")])),
+    }
+    return type("BankFileForm", (FlaskForm,), fields)()
+
+
+def _download(target: BytesIO, name: str) -> Any:
+    target.seek(0)
+    answer = send_file(target, mimetype="text/csv" if name.endswith(CSV) else MIME)
+    answer.headers["Content-Disposition"] = content_disposition(name)
+    return answer
