@@ -47,6 +47,7 @@ from models.base import N_, Refusal
 from models.functions import part_of
 from models.funding import Payment
 from models.programme import OrderKey, Programme, Revision
+from models.sharing import Instalment
 from portal.access import audit
 from portal.access.actor import Actor
 from portal.access.permissions import require
@@ -263,7 +264,7 @@ def _orders(run: AllocationRun) -> list[OrderKey]:
 
 def _candidates(run: AllocationRun, row: Allocation, revision: Revision) -> Select[Any]:
     """The cases of *revision* that wait for *row*, with all that decides about them."""
-    columns = [
+    columns: list[Any] = [
         Application.id.label("id"),
         Application.version.label("version"),
         Application.sequence.label("sequence"),
@@ -275,12 +276,9 @@ def _candidates(run: AllocationRun, row: Allocation, revision: Revision) -> Sele
         *(order_value(o, revision).label(f"o_{n}") for n, o in enumerate(_orders(run))),
         *([draw(run.seed).label("lot")] if run.seed else []),
     ]
-    fits = belongs(_named(revision, row.key) or row, revision)
-    return (
-        select(*columns)
-        .select_from(source(needs_of(revision)))
-        .where(*_waiting(run, row, revision), fits, pool_of(row, revision).is_not(None))
-    )
+    fits, pool = belongs(_named(revision, row.key) or row, revision), pool_of(row, revision)
+    chosen = select(*columns).select_from(source(needs_of(revision)))
+    return chosen.where(*_waiting(run, row, revision), fits, pool.is_not(None))
 
 
 def _left_out(run: AllocationRun, row: Allocation, revision: Revision) -> Select[Any]:
@@ -295,13 +293,13 @@ def _left_out(run: AllocationRun, row: Allocation, revision: Revision) -> Select
 
 def _waiting(run: AllocationRun, row: Allocation, revision: Revision) -> list[Sql]:
     """Released by their stage, with nothing granted or paid yet, of the run's window."""
-    released = (is_released(revision, part) for part in revision.instalments or [None])
+    parts: list[Instalment | None] = [*revision.instalments] or [None]
     paid = select(Payment.id).where(Payment.application_id == Application.id)
     return [
         Application.revision_id == revision.id,
         Application.granted_fen.is_(None),
         Application.amount_fen > 0,
-        or_(*released),
+        or_(*(is_released(revision, part) for part in parts)),
         ~paid.correlate(Application).exists(),
         _in_window(run, row, revision),
     ]

@@ -118,7 +118,7 @@ def pool_names(
 def _names(session: Session, run: AllocationRun, fact: str, values: set[str]) -> dict[str, str]:
     if fact == TIER:
         return {row.key: row.title for row in run.revision.tiers}
-    entity = {"district": Organization, "unit": Organization, "studio": Studio}.get(fact)
+    entity = _NAMED.get(fact)
     if entity is None:
         return {}
     ids = [int(value) for value in values if value.isdecimal()]
@@ -126,22 +126,27 @@ def _names(session: Session, run: AllocationRun, fact: str, values: set[str]) ->
     return {str(row_id): name for row_id, name in rows}
 
 
+_NAMED: dict[str, Any] = {"district": Organization, "unit": Organization, "studio": Studio}
+"""Identities by whose number a pool goes, and what says their names."""
+
+
 def _rows(run: AllocationRun, actor: Actor) -> Select[Any]:
+    columns: list[Any] = [
+        AllocationItem.pool,
+        AllocationItem.place,
+        Application.id,
+        Application.number,
+        Applicant.name.label("person"),
+        Organization.name.label("unit"),
+        func.coalesce(District.name, "").label("district"),
+        AllocationItem.waited,
+        AllocationItem.asked_fen.label("asked"),
+        AllocationItem.reach_fen.label("reach"),
+        AllocationItem.granted_fen.label("granted"),
+        AllocationItem.freed_by_id.is_not(None).label("is_freed"),
+    ]
     return (
-        select(
-            AllocationItem.pool,
-            AllocationItem.place,
-            Application.id,
-            Application.number,
-            Applicant.name.label("person"),
-            Organization.name.label("unit"),
-            func.coalesce(District.name, "").label("district"),
-            AllocationItem.waited,
-            AllocationItem.asked_fen.label("asked"),
-            AllocationItem.reach_fen.label("reach"),
-            AllocationItem.granted_fen.label("granted"),
-            AllocationItem.freed_by_id.is_not(None).label("is_freed"),
-        )
+        select(*columns)
         .join(Application, Application.id == AllocationItem.application_id)
         .join(Applicant, Applicant.id == Application.applicant_id)
         .join(Organization, Organization.id == Application.organization_id)

@@ -117,13 +117,10 @@ def _named_catalogues(revision: Revision) -> Iterator[tuple[Place, str]]:
     for place, field in enumerate(revision.fields):
         if field.catalogue:
             yield ("fields", place, "catalogue"), field.catalogue
-    for path, rule in (*_rules("tiers", revision.tiers), *_rules("shares", revision.shares)):
+    worked_out = (*_rules("tiers", revision.tiers), *_rules("shares", revision.shares))
+    for path, rule in (*worked_out, *_caps(revision)):
         if rule and "table" in rule:
             yield path, str(rule["table"])
-    for place, pool in enumerate(revision.allocations):
-        for name, rule in (("budget_from", pool.budget_rule), ("places_from", pool.places_rule)):
-            if rule and "table" in rule:
-                yield ("allocations", place, name), str(rule["table"])
     for path, terms in _terms(revision):
         for term in terms:
             match term:
@@ -137,6 +134,13 @@ def _rules(section: str, rows: Iterable[Any]) -> Iterator[tuple[Place, dict[str,
         tiers = section == "tiers"
         path: Place = (section, "rows", place, "works_out") if tiers else (section, place, "on_top")
         yield path, row.rule
+
+
+def _caps(revision: Revision) -> Iterator[tuple[Place, dict[str, Any] | None]]:
+    """What each pool looks up, with its place."""
+    for place, row in enumerate(revision.allocations):
+        yield ("allocations", place, "budget_from"), row.budget_rule
+        yield ("allocations", place, "places_from"), row.places_rule
 
 
 def _terms(revision: Revision) -> Iterator[tuple[Place, Iterable[Any]]]:
