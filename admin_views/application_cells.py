@@ -24,15 +24,18 @@ from models.application import (
 from models.base import db
 from models.organization import Organization
 from models.programme import DRAFT as UNPUBLISHED
-from models.programme import Revision
+from models.programme import Revision, Stage
 from portal.access.permissions import may
+from portal.calendar import Due, calendar_of
 from portal.evidence.identifiers import mask_id
 from portal.exchange.case_rows import DAY, KIND, NAME, NUMBER, joined
 from portal.policy.facts import District
+from portal.review.deadlines import SOON, days_due, due_stage
 from portal.review.route import StageBook, named_stage
 from portal.theme import cells
+from portal.theme.shapes import Tone
 from portal.translations.words import gettext as _
-from portal.web.actor import current_actor
+from portal.web.actor import clock, current_actor
 
 MARKS = {
     DRAFT: "draft",
@@ -147,6 +150,36 @@ def clause(row: Any) -> str:
 
 
 def status(row: Any) -> Markup:
-    """Where the case stands, in the programme's own word."""
+    """Where the case stands, in the programme's own word, over the day it is due if known."""
     word = _(book().label(row.revision_id, row.state, row.stage_key))
-    return cells.status(_(word), MARKS.get(row.state, "closed"))
+    shown = cells.status(_(word), MARKS.get(row.state, "closed"))
+    due = g.get("due_marks", {}).get(row.id, "")
+    return shown + Markup('<span class="jx-2">{}</span>').format(due) if due else shown
+
+
+def load_dues(rows: Sequence[Any]) -> None:
+    """Have ``status`` tell when each of *rows* is due; one statement a stage."""
+    session = db.session()
+    calendar = calendar_of(session)
+    waiting: dict[tuple[int, str], list[int]] = {}
+    for row in rows:
+        if due_stage(book().revision(row.revision_id), row.state, row.stage_key):
+            waiting.setdefault((row.revision_id, row.stage_key), []).append(row.id)
+    g.due_marks = {}
+    for (revision_id, key), ids in waiting.items():
+        revision = book().revision(revision_id)
+        stage = next(row for row in revision.stages if row.key == key)
+        found = days_due(session, calendar, revision, stage, ids)
+        g.due_marks |= {row_id: due_mark(due, stage) for row_id, due in found.items()}
+
+
+def due_mark(due: Due, stage: Stage) -> Markup:
+    """The day, how it stands, and the clause that says so; a year whose calendar is not published
+    is provisional."""
+    today = clock().today()
+    late, soon = due.day < today, due.day <= today + SOON
+    words = _("overdue") if late else _("due soon") if soon else ""
+    if due.provisional:
+        words = f"{words} {_('provisional')}".strip()
+    tone: Tone = "bad" if late else "warn" if soon else "plain"
+    return cells.chip(f"{due.day.isoformat()} {words}".strip(), tone, "calendar-due", stage.clause)

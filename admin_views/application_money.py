@@ -7,19 +7,22 @@ from typing import Any
 
 from flask import flash, redirect, request, url_for
 from flask_admin import expose
+from markupsafe import Markup
 from sqlalchemy import Select, select
 from werkzeug.datastructures import MultiDict
 
 from admin_views.choices import programmes
-from models.application import Application
+from models.application import APPROVED, Application
 from models.base import Refusal, db
 from models.funding import REVERSALS
 from models.programme import Programme, Revision
 from models.sharing import PAYERS, Share
+from portal.calendar import calendar_of
 from portal.exchange.matching_sheet import write_matching
 from portal.funding.case_money import money_of
 from portal.funding.matching import Matching, matching
 from portal.policy.judge import in_force
+from portal.review.instalments import DuePart, parts_due
 from portal.theme import cells
 from portal.theme.matching import MatchingPage, Weight
 from portal.theme.pages import Fact, Section
@@ -99,13 +102,10 @@ def sections(application: Application) -> list[Section]:
     if len(portions) > 1:
         found.append(Section(_("Who pays"), [_portion(row) for row in portions]))
     if len(parts) > 1 or any(part.batch for part in parts):
-        found.append(Section(_("Payments"), [_part(row) for row in parts]))
+        found.append(Section(_("Payments"), [_part(row, untils.get(row.title)) for row in parts]))
     return found
 
 
-def _portion(row: Any) -> Fact:
-    shown: Any = _("not stated") if row.fen is None else cells.amount(row.fen, sign=True)
-    title = row.title or _(PAYERS[row.payer])
 def _granted(application: Application) -> list[Section]:
     """What an allocation granted, or that one may be awaited."""
     if application.granted_fen is not None:
@@ -117,10 +117,29 @@ def _granted(application: Application) -> list[Section]:
     return [Section(_("Allocation"), [Fact(_("Granted"), shown)])]
 
 
+def _portion(row: Any) -> Fact:
+    shown: Any = _("not stated") if row.fen is None else cells.amount(row.fen, sign=True)
+    title = row.title or _(PAYERS[row.payer])
     return Fact(f"{title}（{_('on top')}）" if row.on_top else title, shown)
 
 
-def _part(row: Any) -> Fact:
+def _untils(application: Application) -> dict[str, Markup]:
+    """By title of the instalments that are owed: until when, and what says so."""
+    if not any(row.due for row in application.revision.instalments):
+        return {}
+    session = db.session()
+    parts = parts_due(session, calendar_of(session), application)
+    return {part.row.title: _until(part) for part in parts}
+
+
+def _until(part: DuePart) -> Markup:
+    late = part.due.day < clock().today()
+    words = _("until %(day)s (%(clause)s)", day=part.due.day.isoformat(), clause=part.row.clause)
+    sub = _("overdue") if late else ""
+    return cells.chip(words, "bad" if late else "plain", "calendar-due", sub)
+
+
+def _part(row: Any, until: Markup | None) -> Fact:
     amount = _("not stated") if row.fen is None else f"¥{cells.yuan(row.fen)}"
     state = _("Waits to be released")
     if row.reversal:
@@ -129,7 +148,9 @@ def _part(row: Any) -> Fact:
         state = f"{row.batch} · {row.paid_on or _('in a batch')}"
     elif row.released:
         state = _("Can be paid")
-    return Fact(row.title or _("One payment"), f"{amount} · {state}")
+    told = f"{amount} · {state}"
+    shown = Markup("{} {}").format(told, until) if until else told
+    return Fact(row.title or _("One payment"), shown)
 
 
 def _programme() -> Programme | None:

@@ -23,6 +23,7 @@ from models.programme import Stage
 from portal.access.scope import visible
 from portal.calendar import calendar_of
 from portal.review.attachments import wanted
+from portal.review.deadlines import SOON
 from portal.review.decide import Words, decide
 from portal.review.past import earlier_cases
 from portal.review.queue import Waiting, waiting_for
@@ -39,8 +40,6 @@ from portal.web.errors import words_of
 
 LENGTH = 60
 """Cases of the queue on one page; those behind move up as cases are decided."""
-SOON = 3
-"""Days before a due date from which it is marked."""
 DECIDES = "application:decide"
 
 
@@ -201,7 +200,7 @@ def _rows(queue: list[Waiting], shown: int) -> list[QueueRow]:
 
 def _row(waiting: Waiting, case: Application, shown: int) -> QueueRow:
     left = waiting.days_left(clock().today())
-    tone: Any = "plain" if left is None or left > SOON else "bad" if left < 0 else "warn"
+    tone: Any = "plain" if left is None or left > SOON.days else "bad" if left < 0 else "warn"
     return QueueRow(
         value=f"{case.id}:{case.version}",
         url=url_for(".index", case=case.id, s=_token()),

@@ -4,40 +4,45 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import redirect, url_for
+from flask import jsonify, redirect, url_for
 from flask_admin import AdminIndexView, expose
 from flask_babel import format_datetime
-from sqlalchemy import func, select
+from sqlalchemy import select
+from werkzeug.wrappers import Response
 
 from admin_views.act_outcome import newest_acts
 from admin_views.application_cells import book
+from admin_views.budget_bars import budgets
 from models.applicant import Applicant
 from models.application import Application
 from models.base import db
 from models.decision import OUTCOMES
 from models.exchange import Job
-from models.funding import Budget, PaymentBatch
-from models.programme import Programme
 from portal.access.permissions import may
 from portal.access.scope import visible
-from portal.funding.dues import queue
+from portal.calendar import calendar_of
+from portal.review.todo import KINDS, Desk, mine, numbers
 from portal.theme import pages
 from portal.theme.shapes import Count
 from portal.translations.words import gettext as _
 from portal.web.actor import clock, current_actor
-
-TILES = (
-    ("mine", "clock", "info"),
-    ("held", "alert-triangle", "warn"),
-    ("returned", "arrow-back-up", "plain"),
-    ("decided", "circle-check", "good"),
-)
+from portal.web.digest import LINES
 
 
 class HomeView(AdminIndexView):
     """The first page."""
 
     permission = "home"
+
+    @property
+    def permissions(self) -> dict[str, str]:
+        """The numbers are as open as the page."""
+        return {"counts": "home:read"}
+
+    @expose("/counts")
+    def counts(self) -> Response:
+        """How much of each kind of work there is for this person."""
+        return jsonify(counts=numbers(db.session(), _desk()))
 
     @expose("/")
     def index(self) -> Any:
@@ -48,8 +53,8 @@ class HomeView(AdminIndexView):
         home = pages.Home(
             greeting=_("Hello, %(name)s", name=actor.name),
             lead=clock().today().isoformat(),
-            tiles=_tiles() if may(actor, "application:read") else [],
-            budgets=_budgets() if may(actor, "budget:read") else [],
+            tiles=_tiles(),
+            budgets=budgets() if may(actor, "budget:read") else [],
             waiting=_waiting(),
             waiting_url=url_for("application.index_view", tab="mine"),
             recent=[*_exports(), *_recent()],
@@ -57,69 +62,38 @@ class HomeView(AdminIndexView):
         return self.render("portal/home.html", home=home)
 
 
+def _desk() -> Desk:
+    session = db.session()
+    return Desk(current_actor(), calendar_of(session), list(book().revisions()), clock().today())
+
+
 def _tiles() -> list[pages.Tile]:
-    url = url_for("application.counts")
-    words = {
-        "mine": _("Waiting for me"),
-        "held": _("To be confirmed"),
-        "returned": _("Returned"),
-        "decided": _("Decided"),
-    }
+    """What the daily digest tells, as it stands now."""
+    url = url_for(".counts")
     return [
         pages.Tile(
-            words[key],
-            icon=icon,
-            tone=tone,  # type: ignore[arg-type]
-            url=url_for("application.index_view", tab=key),
+            _(line.label),
+            icon=line.icon,
+            tone=line.tone,
+            url=url_for(line.endpoint, **line.query),
             count=Count(key, url),
         )
-        for key, icon, tone in TILES
+        for key, line in LINES.items()
+        if may(current_actor(), KINDS[key][0])
     ]
-
-
-def _budgets() -> list[pages.Budget]:
-    found = []
-    for budget in db.session.scalars(select(Budget)):
-        paid = _batched(budget.programme_id, ("paid",))
-        found.append(
-            pages.Budget(
-                label=budget.programme.title,
-                total=budget.cap_fen,
-                paid=paid,
-                committed=budget.spent_fen - paid,
-                pending=_pending(budget.programme),
-            )
-        )
-    return found
-
-
-def _batched(programme_id: int, states: tuple[str, ...]) -> int:
-    total = select(func.coalesce(func.sum(PaymentBatch.budget_fen), 0)).where(
-        PaymentBatch.programme_id == programme_id, PaymentBatch.state.in_(states)
-    )
-    return int(db.session.execute(total).scalar_one())
-
-
-def _pending(programme: Programme) -> int:
-    """What the budget owes of instalments that are released and not yet in a batch."""
-    due = queue(db.session(), programme)
-    total = select(func.coalesce(func.sum(due.c.budget_fen), 0))
-    return int(db.session.execute(total).scalar_one())
 
 
 def _waiting() -> list[pages.Recent]:
     """The oldest cases that wait for this person."""
     actor = current_actor()
-    stages = book().acting_on(actor.role)
-    if not may(actor, "application:decide") or not stages:
+    if not may(actor, "application:decide"):
         return []
     rows = db.session.execute(
         select(Application.id, Application.number, Applicant.name, Application.submitted_on)
         .join(Applicant, Applicant.id == Application.applicant_id)
         .where(
             visible(Application, actor),
-            Application.state == "waiting",
-            Application.stage_key.in_(stages),
+            *mine(actor, list(book().revisions())),
         )
         .order_by(Application.id)
         .limit(6)

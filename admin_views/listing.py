@@ -88,11 +88,12 @@ class Listing:
 
     @expose("/counts")
     def counts(self) -> Response:
-        """How many rows each tab has, capped."""
+        """How many rows each tab has, capped; of one tab alone for the sidebar of any page."""
+        only = request.args.get("only")
         found = {
             tab.key: capped_count(db.session(), self.model.id, [self._scope(), *tab.keeps()])
             for tab in self.list_tabs
-            if tab.counted
+            if tab.counted and only in (None, tab.key)
         }
         return jsonify(counts=found)
 
@@ -149,6 +150,8 @@ class Listing:
         page = page_of(db.session(), self.model.id, self.matching(), order, _cursor(args), size)
         rows = self.load(page.ids)
         columns, actions, state = self._columns(rows, args), self.actions(), self.state_of(args)
+        offered = [made for f in self.list_filters if _offers(made := self._filter(f, args))]
+        shown = {made.name for made in offered}
         here = self._url(state)
         return Grid(
             title=str(self.list_title),
@@ -160,9 +163,9 @@ class Listing:
             saved=views.saved(self._screen(), self._url({}), here),
             save_url=self.get_url(".save_view"),  # type: ignore[attr-defined]
             tools=self.tools(),
-            filters=[made for f in self.list_filters if _offers(made := self._filter(f, args))],
+            filters=offered,
             filter_url=self._url({}),
-            keep={k: state[k] for k in STATE if k in state},
+            keep={name: text for name, text in state.items() if name not in shown},
             chips=self._chips(state),
             clear_url=self._url({k: state[k] for k in ("tab",) if k in state}),
             search_url=self.get_url(".search_view") if self.list_search else "",  # type: ignore[attr-defined]

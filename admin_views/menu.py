@@ -36,6 +36,7 @@ def shell(lines: Lines) -> Shell:
         search_url=url_for("application.search_view") if may(actor, "application:read") else "",
         password_url=url_for("access.change_password"),
         totp_url=url_for("access.second_factor"),
+        address_url=url_for("ownaddress.edit"),
         logout_url=url_for("access.logout"),
         pinned_day=config().today,
     )
@@ -58,5 +59,5 @@ def _item(line: Line, screen: str) -> MenuItem:
     label, endpoint, icon, _permission = line
     count = None
     if endpoint == "application.index_view":
-        count = Count("mine", url_for("application.counts"))
+        count = Count("mine", url_for("application.counts", only="mine"))
     return MenuItem(_(label), url_for(endpoint), icon, screen == endpoint.split(".")[0], count)

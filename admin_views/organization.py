@@ -163,8 +163,11 @@ class AccountView(PortalModelView):
         )
 
     def get_edit_form(self) -> Any:
-        """Only the name is changed here."""
-        fields = {"name": StringField(_l("Name"), [InputRequired(), Length(max=60)])}
+        """Only the name and the address of the daily digest are changed here."""
+        fields = {
+            "name": StringField(_l("Name"), [InputRequired(), Length(max=60)]),
+            "email": StringField(_l("Mail address"), [Length(max=120)]),
+        }
         return type("AccountNameForm", (FlaskForm,), fields | {"seen_version": SeenVersion()})
 
     def make(self, form: Any) -> Account:
@@ -190,7 +193,13 @@ class AccountView(PortalModelView):
     def change(self, form: Any, model: Account) -> None:
         """Change through the service, which says whose accounts this person manages."""
         accounts.edit_account(
-            db.session(), current_actor(), clock(), model.id, name=form.name.data, phone=None
+            db.session(),
+            current_actor(),
+            clock(),
+            model.id,
+            name=form.name.data,
+            phone=None,
+            email=form.email.data or "",
         )
 
     @expose("/action/", methods=("POST",))

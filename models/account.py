@@ -1,10 +1,10 @@
-"""Who may log in: accounts, their sessions, and the counters that lock a guesser out."""
+"""Who may log in: accounts, their sessions and daily mails, and the counters against guessers."""
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 
-from sqlalchemy import Boolean, ForeignKey, Integer, LargeBinary, String
+from sqlalchemy import Boolean, Date, ForeignKey, Integer, LargeBinary, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from models.base import N_, BigId, Model, UtcDateTime, Versioned
@@ -13,7 +13,10 @@ from models.types import JSON, Sealed
 
 
 class Account(Versioned, Model):
-    """A member of staff. ``login`` is unique without regard to case or width (``login_key``)."""
+    """A member of staff. ``login`` is unique without regard to case or width (``login_key``).
+
+    To ``email``, if there is one, goes the daily digest.
+    """
 
     __tablename__ = "account"
 
@@ -28,6 +31,8 @@ class Account(Versioned, Model):
     )
     phone_sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
     phone_index: Mapped[bytes | None] = mapped_column(LargeBinary(32))
+    email_sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
+    email_index: Mapped[bytes | None] = mapped_column(LargeBinary(32))
     password_hash: Mapped[str] = mapped_column(String(200))
     password_changed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     one_use_expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
@@ -40,6 +45,7 @@ class Account(Versioned, Model):
 
     organization: Mapped[Organization] = relationship()
     phone = Sealed("phone")
+    email = Sealed("email")
     totp = Sealed("totp")
 
     def __str__(self) -> str:
@@ -84,3 +90,26 @@ class SavedView(Model):
     screen: Mapped[str] = mapped_column(String(60))
     title: Mapped[str] = mapped_column(String(40))
     query: Mapped[dict[str, str]] = mapped_column(JSON, default=dict)
+
+
+WAITS, SENDING, SENT, EMPTY = "waits", "sending", "sent", "empty"
+
+
+class Digest(Model):
+    """What an account was told on a day, once: ``numbers`` by kind of work, nothing personal.
+
+    ``state`` waits to be tried (again), is being sent since ``claimed_at``, was sent, or had
+    nothing to tell. ``tries`` counts how often the server refused it.
+    """
+
+    __tablename__ = "digest"
+    __table_args__ = (UniqueConstraint("account_id", "day"),)
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    account_id: Mapped[int] = mapped_column(ForeignKey("account.id"))
+    day: Mapped[date] = mapped_column(Date)
+    state: Mapped[str] = mapped_column(String(10), default=WAITS)
+    numbers: Mapped[dict[str, int]] = mapped_column(JSON, default=dict)
+    tries: Mapped[int] = mapped_column(Integer, default=0)
+    claimed_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    sent_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

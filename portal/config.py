@@ -10,12 +10,29 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 ROOT = Path(__file__).resolve().parent.parent
 
 
 class BadConfiguration(Exception):
     """The environment asks for something that cannot run; the message names the variable."""
+
+
+@dataclass(frozen=True)
+class Mail:
+    """The server that takes mail and who writes. ``security`` is of ``MAIL_PORTS``."""
+
+    security: str
+    host: str
+    port: int
+    sender: str
+    user: str = ""
+    password: str = ""
+
+
+MAIL_PORTS = {"smtp": 25, "starttls": 587, "smtps": 465}
+"""How the connection to the server is guarded: not at all, once it stands, from the start."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +43,8 @@ class Config:
     many kinds of characters a password mixes, ``password_days`` how long it lasts; 0 asks nothing.
     ``proxies`` is how many proxies before us may be believed about the address of the browser.
     ``attachment_megabytes`` is the most that one attached file may have. ``registry`` is a folder
-    of files that answer for an authority.
+    of files that answer for an authority. Without ``mail`` nobody is written to; ``public_url`` is what
+    links in a mail begin with. From ``digest_hour`` on the day's digests go out.
     """
 
     database_url: str
@@ -46,6 +64,9 @@ class Config:
     proxies: int = 0
     attachment_megabytes: int = 20
     registry: Path | None = None
+    mail: Mail | None = None
+    public_url: str = ""
+    digest_hour: int = 8
 
     @property
     def registry_folder(self) -> Path:
@@ -76,6 +97,9 @@ class Config:
             proxies=_number(env, "PORTAL_PROXIES", 0),
             attachment_megabytes=_number(env, "PORTAL_ATTACHMENT_MB", 20),
             registry=Path(env["PORTAL_REGISTRY"]) if env.get("PORTAL_REGISTRY") else None,
+            mail=_mail(env),
+            public_url=env.get("PORTAL_URL", "").rstrip("/"),
+            digest_hour=min(_number(env, "PORTAL_DIGEST_HOUR", 8), 23),
         )
 
 
@@ -106,6 +130,26 @@ def _switch(env: Mapping[str, str], name: str, default: bool) -> bool:
     if text not in ("0", "1"):
         raise BadConfiguration(f"{name} must be 0 or 1, not {text!r}")
     return text == "1"
+
+
+def _mail(env: Mapping[str, str]) -> Mail | None:
+    text = env.get("PORTAL_SMTP")
+    if not text:
+        return None
+    for name in ("PORTAL_MAIL_FROM", "PORTAL_URL"):
+        if not env.get(name):
+            raise BadConfiguration(f"PORTAL_SMTP needs {name}")
+    try:
+        parts = urlsplit(text)
+        port = parts.port or MAIL_PORTS[parts.scheme]
+    except (ValueError, KeyError):
+        parts, port = urlsplit(""), 0
+    if not parts.hostname:
+        raise BadConfiguration("PORTAL_SMTP must read smtp://, starttls:// or smtps://HOST[:PORT]")
+    if parts.password and parts.scheme == "smtp":
+        raise BadConfiguration("PORTAL_SMTP: a password needs starttls:// or smtps://")
+    user, password = (unquote(word or "") for word in (parts.username, parts.password))
+    return Mail(parts.scheme, parts.hostname, port, env["PORTAL_MAIL_FROM"], user, password)
 
 
 def _today(env: Mapping[str, str], production: bool) -> date | None:

@@ -14,7 +14,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from huey import Huey, RedisHuey, SqliteHuey
+from huey import Huey, RedisHuey, SqliteHuey, crontab
 from sqlalchemy import CursorResult, event, select, text, update
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session, SessionTransaction
@@ -65,6 +65,8 @@ class Kind:
 
 
 KINDS: dict[str, Kind] = {}
+ROUNDS: list[Callable[[Session, Clock], None]] = []
+"""What the worker looks after every ten minutes."""
 
 
 def job(kind: str, *, writes: bool = False) -> Callable[[F], F]:
@@ -80,6 +82,26 @@ def job(kind: str, *, writes: bool = False) -> Callable[[F], F]:
         return work
 
     return register
+
+
+def round_of(work: Callable[[Session, Clock], None]) -> Callable[[Session, Clock], None]:
+    """Have the worker call *work* every ten minutes, whether or not there is anything to do.
+
+    It commits what it does. What it raises is logged, and it is called again.
+    """
+    ROUNDS.append(work)
+    return work
+
+
+def go_round(session: Session, clock: Clock) -> None:
+    """Call everything that is looked after, one failing or not."""
+    for work in ROUNDS:
+        try:
+            work(session, clock)
+        except Exception as error:  # the next round tries again
+            session.rollback()
+            trace = "".join(traceback.format_tb(error.__traceback__))
+            log.error("round %s failed: %s\n%s", work.__name__, type(error).__name__, trace)
 
 
 def start_job(
@@ -238,11 +260,16 @@ class Queue:
                 file = str(home / "queue.db")
                 huey = SqliteHuey("portal", filename=file, results=False, immediate=immediate)
             self._task = huey.task()(answer)
+            huey.periodic_task(crontab(minute="*/10"))(look_after)
             return huey
 
         def answer(job_id: int) -> None:
             with context():
                 run(job_id, clock)
+
+        def look_after() -> None:
+            with context():
+                go_round(db.session(), clock)
 
         self._make, self._huey = make, None
 

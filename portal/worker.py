@@ -19,7 +19,7 @@ def main() -> None:
         db.session.commit()
     for job_id in waiting:
         queue.ring(job_id)
-    options: dict[str, Any] = {"workers": 1, "periodic": False, "max_delay": 1.0}
+    options: dict[str, Any] = {"workers": 1, "periodic": True, "max_delay": 1.0}
     Consumer(queue.huey, **options).run()
 
 

@@ -16,12 +16,13 @@ from sqlalchemy import exists, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, joinedload
 
-from models.account import Account, LoginSession, SavedView
+from models.account import Account, Digest, LoginSession, SavedView
 from models.base import N_, Refusal
 from models.organization import GROUP, Organization
 from models.types import new_row_key
 from portal.access import audit, passwords, sessions
 from portal.access.actor import Actor
+from portal.access.addresses import checked_address
 from portal.access.login import login_key, unlock
 from portal.access.permissions import (
     ADMIN,
@@ -161,15 +162,25 @@ def create_account(
 
 
 def edit_account(
-    session: Session, actor: Actor, clock: Clock, account_id: int, *, name: str, phone: str | None
+    session: Session,
+    actor: Actor,
+    clock: Clock,
+    account_id: int,
+    *,
+    name: str,
+    phone: str | None,
+    email: str | None = None,
 ) -> Account:
-    """Change the name and, unless ``None``, the phone number; an empty one clears it."""
+    """Change the name and, unless ``None``, phone number and address; an empty one clears it."""
     account = managed_account(session, actor, account_id)
     account.name = _checked_name(name)
     changed = ["name"]
     if phone is not None:
         account.phone = phone or None
         changed.append("phone")
+    if email is not None:
+        account.email = checked_address(email)
+        changed.append("email")
     account.version += 1
     _record(session, actor, clock.now(), "edit account", account, {"changed": changed})
     return account
@@ -227,7 +238,7 @@ def delete_account(session: Session, actor: Actor, clock: Clock, account_id: int
     if _has_history(session, account.id):
         disable_account(session, actor, clock, account.id)
         return Removal(deleted=False)
-    for table in (LoginSession, SavedView):
+    for table in (LoginSession, SavedView, Digest):
         session.execute(delete_rows(table).where(table.account_id == account.id))
     _record(session, actor, clock.now(), "delete account", account, {"login": account.login})
     session.delete(account)
@@ -302,7 +313,7 @@ def _switch(
 
 def _has_history(session: Session, account_id: int) -> bool:
     identity = Account.__table__.c.id
-    forgettable = {LoginSession.__tablename__, SavedView.__tablename__}
+    forgettable = {table.__tablename__ for table in (LoginSession, SavedView, Digest)}
     columns = [
         key.parent
         for table in Account.metadata.tables.values()

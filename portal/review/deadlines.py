@@ -2,48 +2,95 @@
 
 A due rule counts from a date fact of the case, from the day it came to the stage
 (``stage.entered``), or from the day it passed an earlier one (``stage.<key>``). The clock stops
-while a case is returned to its applicant: what it counts from moves by the days that took.
+while a case is returned to its applicant: a term of working days grows by the working days that
+took, what any other term counts from moves by the days.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, false, func, literal, or_, select
+from sqlalchemy import ColumnElement, and_, case, false, func, literal, not_, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from models.application import RETURNED, WAITING, Application
+from models.base import N_
 from models.decision import PASS, UNDO, Decision
 from models.programme import Revision, Stage
 from portal.calendar import Calendar, Due
 from portal.policy.check import ENTERED, STAGE
 from portal.policy.facts import fact, source
 from portal.policy.sql_days import days_between, shanghai_day
+from portal.review.working_days import working_between
 
+SOON = timedelta(days=3)
+"""How long before its due day a case is marked."""
+OVERDUE, DUE_SOON, IN_TIME, NO_DUE = "overdue", "soon", "later", "none"
+LATENESS = {
+    OVERDUE: N_("Overdue"),
+    DUE_SOON: N_("Due soon"),
+    IN_TIME: N_("Within time"),
+    NO_DUE: N_("No due day"),
+}
+"""How a waiting case stands to its due day."""
+WORKING = "working_days"
 _LONGEST = 5_000
 """Days between anchor and due date that ``due_by`` looks back."""
+_NOTHING: frozenset[Any] = frozenset()
 
 
 def due_of(session: Session, calendar: Calendar, application: Application) -> Due | None:
     """When the stage at which *application* waits should be done; ``None`` without a due date."""
-    if application.state != WAITING:
+    stage = due_stage(application.revision, application.state, application.stage_key)
+    if stage is None:
         return None
-    for stage in application.revision.stages:
-        if stage.key == application.stage_key and stage.due:
-            anchor = _anchor(session, application, stage)
-            return calendar.due(anchor, stage.due) if anchor else None
-    return None
+    ids = [application.id]
+    return days_due(session, calendar, application.revision, stage, ids).get(application.id)
 
 
-def due_by(calendar: Calendar, revisions: Iterable[Revision], limit: date) -> ColumnElement[bool]:
-    """The waiting cases of *revisions* that are due on or before the day *limit*."""
+def due_stage(revision: Revision, state: str, stage_key: str | None) -> Stage | None:
+    """The stage at which a case of *revision* waits, if that has a due date."""
+    if state != WAITING:
+        return None
+    return next((row for row in revision.stages if row.key == stage_key and row.due), None)
+
+
+def days_due(
+    session: Session, calendar: Calendar, revision: Revision, stage: Stage, ids: Sequence[int]
+) -> dict[int, Due]:
+    """When each of the cases *ids* of *revision*, which wait at *stage*, is due."""
+    anchor, needs = anchor_sql(stage, revision)
+    rows = session.execute(
+        select(Application.id, anchor, stopped_for(anchor, stage.due or {}))
+        .select_from(source(needs))
+        .where(Application.id.in_(ids))
+    )
+    return {
+        row_id: due_after(calendar, stage.due or {}, day, stopped)
+        for row_id, day, stopped in rows
+        if day
+    }
+
+
+def due_after(calendar: Calendar, rule: Mapping[str, Any], day: date, stopped: int) -> Due:
+    """When what counts from *day* by *rule* is due, the clock having *stopped* for so long."""
+    if WORKING in rule:
+        return calendar.due(day, {**rule, WORKING: rule[WORKING] + stopped})
+    return calendar.due(day + timedelta(days=stopped), rule)
+
+
+def due_by(
+    calendar: Calendar, revisions: Iterable[Revision], limit: date | None, after: date | None = None
+) -> ColumnElement[bool]:
+    """The waiting cases of *revisions* that are due on or before the day *limit*, whenever they
+    are due without one; with *after* only those due later than that day."""
     parts = [
         and_(
             Application.revision_id == revision.id,
             Application.stage_key == stage.key,
-            _anchored_in_time(calendar, revision, stage, limit),
+            _anchored_in_time(calendar, revision, stage, limit, after),
         )
         for revision in revisions
         for stage in revision.stages
@@ -52,42 +99,94 @@ def due_by(calendar: Calendar, revisions: Iterable[Revision], limit: date) -> Co
     return and_(Application.state == WAITING, or_(false(), *parts))
 
 
-def _anchor(session: Session, application: Application, stage: Stage) -> date | None:
-    anchor, needs = anchor_sql(stage, application.revision)
-    row = session.execute(
-        select(anchor, stopped_for(anchor))
-        .select_from(source(needs))
-        .where(Application.id == application.id)
-    ).one_or_none()
-    return row[0] + timedelta(days=row[1]) if row and row[0] else None
+def stands(
+    calendar: Calendar, revisions: Iterable[Revision], today: date, how: str
+) -> ColumnElement[bool]:
+    """The waiting cases that stand to their due day as *how*, a key of ``LATENESS``, says."""
+    if how == NO_DUE:
+        ever = func.coalesce(due_by(calendar, revisions, None), false())
+        return and_(Application.state == WAITING, not_(ever))
+    return due_by(calendar, revisions, *span_of(how, today))
+
+
+def span_of(how: str, today: date) -> tuple[date | None, date | None]:
+    """The last day on which something is due that stands as *how*, and the day before the first
+    one; ``None`` where there is no such bound."""
+    late, soon = today - timedelta(days=1), today + SOON
+    return {OVERDUE: (late, None), DUE_SOON: (soon, late), IN_TIME: (None, soon)}[how]
+
+
+def lateness(
+    calendar: Calendar, revisions: Iterable[Revision], today: date
+) -> tuple[ColumnElement[str], frozenset[Any]]:
+    """SQL that says how a waiting case stands to its due day, and the tables it is read from."""
+    steps: list[Any] = []
+    tables = _NOTHING
+    for revision in revisions:
+        for stage in revision.stages:
+            if not stage.due:
+                continue
+            here = (Application.revision_id == revision.id, Application.stage_key == stage.key)
+            anchor, needs = anchor_sql(stage, revision)
+            tables |= needs
+            steps += [
+                (and_(*here, early(calendar, stage.due, anchor, span_of(how, today)[0])), how)
+                for how in (OVERDUE, DUE_SOON, IN_TIME)
+            ]
+    return case(*steps, else_=NO_DUE) if steps else literal(NO_DUE), tables
 
 
 def _anchored_in_time(
-    calendar: Calendar, revision: Revision, stage: Stage, limit: date
+    calendar: Calendar, revision: Revision, stage: Stage, limit: date | None, after: date | None
 ) -> ColumnElement[bool]:
-    """Whether the anchor is early enough; due dates never fall as anchors rise."""
-    latest = _latest_anchor(calendar, stage.due or {}, limit)
+    anchor, needs = anchor_sql(stage, revision)
+    due = stage.due or {}
+    keeps = early(calendar, due, anchor, limit)
+    if after is not None:
+        keeps = and_(keeps, not_(early(calendar, due, anchor, after)))
+    if not needs:
+        return keeps
+    found = select(Application.id).select_from(source(needs)).where(keeps)
+    return Application.id.in_(found.where(Application.revision_id == revision.id))
+
+
+def early(
+    calendar: Calendar,
+    rule: Mapping[str, Any],
+    anchor: ColumnElement[Any],
+    limit: date | None,
+    *,
+    stops: bool = True,
+) -> ColumnElement[bool]:
+    """Whether what counts from *anchor* by *rule* is due by *limit*, or at all without one; due
+    dates never fall as anchors rise. The clock *stops* while a case is with its applicant."""
+    if limit is None:
+        return anchor.is_not(None)
+    latest = _latest_anchor(calendar, rule, limit)
     if latest is None:
         return false()
-    anchor, needs = anchor_sql(stage, revision)
+    if not stops:
+        return anchor <= latest
     # the days for which the clock stood only make it later: first what is cheap to know
-    early = and_(anchor <= latest, days_between(anchor, literal(latest)) >= stopped_for(anchor))
-    if not needs:
-        return early
-    found = select(Application.id).select_from(source(needs)).where(early)
-    return Application.id.in_(found.where(Application.revision_id == revision.id))
+    stood = stopped_for(anchor, rule)
+    left = _span(rule)(anchor, literal(latest))
+    return and_(anchor <= latest, or_(stood == 0, left >= stood))
 
 
 def anchor_sql(stage: Stage, revision: Revision) -> tuple[ColumnElement[Any], frozenset[Any]]:
     """The day that the stage's due date counts from, and the tables it is read from."""
-    name = (stage.due or {})["after"]
+    return day_sql((stage.due or {})["after"], revision, stage.key)
+
+
+def day_sql(
+    name: str, revision: Revision, here: str = ""
+) -> tuple[ColumnElement[Any], frozenset[Any]]:
+    """The day *name* of a due rule, as the stage *here* counts it, and the tables it is read from:
+    a date fact, the day a case came to a stage, or passed an earlier one."""
     if name.startswith(STAGE):
-        return _passed(stage.key if name == ENTERED else name.removeprefix(STAGE), name), _NOTHING
+        return _passed(here if name == ENTERED else name.removeprefix(STAGE), name), _NOTHING
     known = fact(name, revision)
     return (known.build(revision), known.needs) if known else (false(), _NOTHING)
-
-
-_NOTHING: frozenset[Any] = frozenset()
 
 
 def _passed(key: str, name: str) -> ColumnElement[Any]:
@@ -110,8 +209,9 @@ def _passed(key: str, name: str) -> ColumnElement[Any]:
     return shanghai_day(moment)
 
 
-def stopped_for(anchor: ColumnElement[Any]) -> ColumnElement[Any]:
-    """For how many days since *anchor* the case was with its applicant, over all its returns."""
+def stopped_for(anchor: ColumnElement[Any], rule: Mapping[str, Any]) -> ColumnElement[Any]:
+    """For how many days since *anchor*, working days where *rule* counts these, the case was with
+    its applicant, over all its returns."""
     back, after = aliased(Decision), aliased(Decision)
     next_id = (
         select(func.min(after.id))
@@ -127,7 +227,7 @@ def stopped_for(anchor: ColumnElement[Any]) -> ColumnElement[Any]:
         ),
         else_=anchor,
     )
-    days = days_between(began, shanghai_day(ended.decided_at.expression))
+    days = _span(rule)(began, shanghai_day(ended.decided_at.expression))
     return (
         select(func.coalesce(func.sum(case((days > 0, days), else_=0)), 0))
         .select_from(back)
@@ -138,7 +238,12 @@ def stopped_for(anchor: ColumnElement[Any]) -> ColumnElement[Any]:
     )
 
 
-def _latest_anchor(calendar: Calendar, rule: dict[str, Any], limit: date) -> date | None:
+def _span(rule: Mapping[str, Any]) -> Callable[..., ColumnElement[Any]]:
+    """By what the time between two days is counted."""
+    return working_between if WORKING in rule else days_between
+
+
+def _latest_anchor(calendar: Calendar, rule: Mapping[str, Any], limit: date) -> date | None:
     early, late = limit - timedelta(days=_LONGEST), limit
     if calendar.due(early, rule).day > limit:
         return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 from sqlalchemy import ColumnElement, literal, select
@@ -17,7 +17,7 @@ from portal.access.scope import visible
 from portal.calendar import Calendar, Due
 from portal.policy.facts import source
 from portal.policy.sql_days import days_between
-from portal.review.deadlines import anchor_sql, stopped_for
+from portal.review.deadlines import anchor_sql, due_after, stopped_for
 from portal.review.standing import not_own
 
 _LONG_AGO = date(1970, 1, 1)
@@ -83,15 +83,17 @@ def _at(
             yield Waiting(row_id, stage, None), sequence
         return
     anchor, needs = anchor_sql(stage, revision)
-    # a due date never falls as what it counts from rises: the order of the one is that of the other
-    counted = days_between(literal(_LONG_AGO), anchor) + stopped_for(anchor)
+    stood = stopped_for(anchor, stage.due)
+    # a due date never falls as what it counts from rises: the order of the one is that of the
+    # other, and nearly so where working days stood still
+    counted = days_between(literal(_LONG_AGO), anchor) + stood
     rows_due = (
-        select(Application.id, Application.sequence, counted)
+        select(Application.id, Application.sequence, anchor, stood)
         .select_from(source(needs))
         .where(*here)
         .order_by(counted.is_(None), counted, *order)
         .limit(most)
     )
-    for row_id, sequence, days in session.execute(rows_due):
-        due = None if days is None else calendar.due(_LONG_AGO + timedelta(days), stage.due)
+    for row_id, sequence, day, stopped in session.execute(rows_due):
+        due = None if day is None else due_after(calendar, stage.due, day, stopped)
         yield Waiting(row_id, stage, due), sequence

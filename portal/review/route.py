@@ -117,6 +117,7 @@ class StageBook:
                 selectinload(Revision.conditions),
                 selectinload(Revision.bounds),
                 selectinload(Revision.fields),
+                selectinload(Revision.instalments),
             )
         )
         self._revisions: Mapping[int, Revision] = {row.id: row for row in loaded}

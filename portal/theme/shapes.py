@@ -58,6 +58,7 @@ class Shell:
     search_url: str = ""
     password_url: str = ""
     totp_url: str = ""
+    address_url: str = ""
     logout_url: str = ""
     pinned_day: date | None = None
 

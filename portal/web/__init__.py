@@ -12,6 +12,7 @@ from portal.web import (
     health,
     imports,
     login,
+    own_address,
     publicity,
     routes,
 )
@@ -25,6 +26,7 @@ def register(app: Flask) -> None:
     actor.register(app)
     routes.register(app)
     login.register(app)
+    own_address.register(app)
     health.register(app)
     imports.register(app)
     evidence_sheets.register(app)

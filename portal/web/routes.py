@@ -31,7 +31,9 @@ PUBLIC = frozenset(
         "publicnotice.shown",
     }
 )
-SIGNED_IN = frozenset({"access.logout", "access.change_password", "access.second_factor"})
+SIGNED_IN = frozenset(
+    {"access.logout", "access.change_password", "access.second_factor", "ownaddress.edit"}
+)
 READING_PAGES = frozenset({"index", "index_view", "details_view", "ajax_lookup", "export"})
 WRITING_PAGES = frozenset({"create_view", "edit_view", "delete_view", "action_view", "ajax_update"})
 

@@ -134,27 +134,37 @@ def _change_stage(session: Session, key: str, values: dict[str, object]) -> None
     session.expire_all()
 
 
-def test_the_clock_stops_while_the_applicant_has_it(desk: Desk) -> None:
+@pytest.mark.parametrize(
+    ("rule", "usual", "back_after", "new_due"),
+    [
+        ({"days": 10, "roll": "none"}, 10, 30, 36),
+        ({"working_days": 10}, 14, 7, 15),  # away from a Friday to a Monday: one working day
+        ({"working_days": 42}, 58, 64, 116),  # in September and October some weekends are worked
+    ],
+)
+def test_the_clock_stops_while_the_applicant_has_it(
+    desk: Desk, rule: dict[str, object], usual: int, back_after: int, new_due: int
+) -> None:
     load_days(desk.session, system_actor(desk.session), CLOCK, list(days()))
-    due = {"after": "stage.entered", "days": 10, "roll": "none"}
+    due = {"after": "stage.entered"} | rule
     _change_stage(desk.session, "unit", {"due": due})
     (row,) = desk.enter()
     calendar = calendar_of(desk.session)
     first = due_of(desk.session, calendar, desk.case(row))
     assert first is not None
-    assert first.day == CLOCK.today() + timedelta(days=10)
+    assert first.day == CLOCK.today() + timedelta(days=usual)
     back = Clock(CLOCK.today() + timedelta(days=4))
     chosen = select(Application.id).where(Application.id == row)
     actor = desk.people["unit"]
     selection = freeze(desk.session, actor, back, RETURN, chosen)
     decide(desk.session, actor, back, selection, RETURN, "请更正")
     assert due_of(desk.session, calendar, desk.case(row)) is None
-    later = Clock(CLOCK.today() + timedelta(days=30))
+    later = Clock(CLOCK.today() + timedelta(days=back_after))
     case = correct(desk, desk.case(row), later, applicant__name="李四")
     again = due_of(desk.session, calendar, case)
     assert again is not None
-    assert again.day == CLOCK.today() + timedelta(days=36)
-    for limit, listed in ((35, []), (36, [row])):
+    assert again.day == CLOCK.today() + timedelta(days=new_due)
+    for limit, listed in ((new_due - 1, []), (new_due, [row])):
         where = due_by(calendar, [case.revision], CLOCK.today() + timedelta(days=limit))
         assert list(desk.session.scalars(select(Application.id).where(where))) == listed
 

@@ -20,8 +20,19 @@ from portal.access.accounts import system_actor
 from portal.access.permissions import NotAllowed
 from portal.calendar import Calendar, calendar_of, load_days
 from portal.calendar_files import BadCalendar, read_days
+from portal.policy.facts import source
 from portal.policy.sql_days import shanghai_day
-from portal.review.deadlines import due_by, due_of
+from portal.review.deadlines import (
+    DUE_SOON,
+    IN_TIME,
+    LATENESS,
+    OVERDUE,
+    SOON,
+    due_by,
+    due_of,
+    lateness,
+    stands,
+)
 from seed.calendars import published as days
 from tests.conftest import City
 from tests.support.cases import CLOCK, cells, entered, published
@@ -104,6 +115,24 @@ def test_the_list_agrees_with_each_case(office: Office, rule: dict[str, Any]) ->
         where = due_by(office.calendar, [cast(Revision, revision)], limit)
         listed = set(office.session.scalars(select(Application.id).where(where)))
         assert listed == {row_id for row_id, day in dues.items() if day <= limit}
+        _each_stands_one_way(office, cast(Revision, revision), dues, limit)
+
+
+def _each_stands_one_way(
+    office: Office, revision: Revision, dues: dict[int, date], today: date
+) -> None:
+    """On *today* each case is in one list, by its own due day, and the overview says the same."""
+    expected = {
+        row_id: OVERDUE if day < today else DUE_SOON if day <= today + SOON else IN_TIME
+        for row_id, day in dues.items()
+    }
+    for how in LATENESS:
+        where = stands(office.calendar, [revision], today, how)
+        listed = set(office.session.scalars(select(Application.id).where(where)))
+        assert listed == {row_id for row_id, kind in expected.items() if kind == how}, how
+    said, needs = lateness(office.calendar, [revision], today)
+    told = select(Application.id, said).select_from(source(needs))
+    assert dict(office.session.execute(told).all()) == expected
 
 
 def _decided(office: Office) -> None:

@@ -1,0 +1,79 @@
+"""Until when released instalments should be paid, by the clause that says so (B22 二（四）4)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+
+from sqlalchemy import ColumnElement, and_, false, not_, or_, select
+from sqlalchemy.orm import Session
+
+from models.application import Application
+from models.programme import Revision
+from models.sharing import Instalment
+from portal.calendar import Calendar, Due
+from portal.funding.dues import is_released, is_unpaid
+from portal.policy.facts import source
+from portal.review.deadlines import day_sql, early, span_of
+
+
+@dataclass(frozen=True)
+class DuePart:
+    """The instalment *row* of a case that is released, not paid, and has a day until when."""
+
+    row: Instalment
+    due: Due
+
+
+def instalments_due(
+    calendar: Calendar, revisions: Iterable[Revision], today: date, how: str
+) -> ColumnElement[bool]:
+    """The cases with a released and unpaid instalment whose due day stands as *how* says, a key of
+    ``LATENESS`` other than that of no due day."""
+    limit, after = span_of(how, today)
+    parts = [
+        and_(
+            Application.revision_id == revision.id,
+            _owed(revision, place, row),
+            _dated(calendar, revision, row, limit, after),
+        )
+        for revision in revisions
+        for place, row in enumerate(revision.instalments, 1)
+        if row.due
+    ]
+    return or_(false(), *parts)
+
+
+def parts_due(session: Session, calendar: Calendar, application: Application) -> list[DuePart]:
+    """The released and unpaid instalments of *application* that have a due day."""
+    found = []
+    for place, row in enumerate(application.revision.instalments, 1):
+        if not row.due:
+            continue
+        anchor, needs = day_sql(row.due["after"], application.revision)
+        owed = select(anchor).select_from(source(needs)).where(
+            Application.id == application.id, _owed(application.revision, place, row)
+        )  # fmt: skip
+        day = session.scalar(owed)
+        if day is not None:
+            found.append(DuePart(row, calendar.due(day, row.due)))
+    return found
+
+
+def _owed(revision: Revision, place: int, row: Instalment) -> ColumnElement[bool]:
+    return and_(Application.amount_fen > 0, is_released(revision, row), is_unpaid(place))
+
+
+def _dated(
+    calendar: Calendar, revision: Revision, row: Instalment, limit: date | None, after: date | None
+) -> ColumnElement[bool]:
+    rule = row.due or {}
+    anchor, needs = day_sql(rule["after"], revision)
+    dated = early(calendar, rule, anchor, limit, stops=False)
+    if after is not None:
+        dated = and_(dated, not_(early(calendar, rule, anchor, after, stops=False)))
+    if not needs:
+        return dated
+    found = select(Application.id).select_from(source(needs)).where(dated)
+    return Application.id.in_(found.where(Application.revision_id == revision.id))
