@@ -10,7 +10,7 @@ from models.organization import Organization
 from models.papers import BatchPaper
 from models.sharing import CONFIRMATION, PAPERS, RECEIPT, TRANSFER_NOTICE
 from portal.funding.amount_words import in_words
-from portal.funding.papers import papers_of, payers_of
+from portal.funding.papers import papers_of, payers_of, stated_fen
 from portal.funding.routes import wanted
 from portal.theme import cells
 from portal.theme.papers import Document
@@ -34,7 +34,7 @@ def document_of(batch: PaymentBatch, kind: str) -> Document:
     to, sender = (
         (batch.district.name, city) if kind == TRANSFER_NOTICE else (city, batch.district.name)
     )
-    total = row.total_fen if row else batch.total_fen
+    total = row.total_fen if row else stated_fen(db.session(), batch, kind)
     people = row.people if row else batch.payments_count
     return Document(
         title=_(PAPERS[kind]),
@@ -43,10 +43,7 @@ def document_of(batch: PaymentBatch, kind: str) -> Document:
         to=to,
         sender=sender,
         lead=_lead(batch, kind, people, total, given.get(TRANSFER_NOTICE)),
-        payers=[
-            (f"{name}（{_('on top')}）" if on_top else name, fen)
-            for name, on_top, fen in payers_of(db.session(), batch)
-        ],
+        payers=_payers(batch, kind),
         people=people,
         total_fen=total,
         words=in_words(total) if kind == RECEIPT else "",
@@ -78,10 +75,19 @@ def _lead(
     return said
 
 
+def _payers(batch: PaymentBatch, kind: str) -> list[tuple[str, int]]:
+    """Who bears what; a receipt names only those from whom something came."""
+    return [
+        (f"{name}（{_('on top')}）" if on_top else name, fen)
+        for name, on_top, fen in payers_of(db.session(), batch)
+        if kind != RECEIPT or name != batch.district.name
+    ]
+
+
 def _signs(kind: str) -> list[str]:
     if kind == TRANSFER_NOTICE:
         return [_("Seal of the city federation"), _("Handled by")]
-    return [_("Seal of the union"), _("Person in charge"), _("Handled by")]
+    return [_("Seal of the union"), _("Leader in charge"), _("Handled by")]
 
 
 def _city(batch: PaymentBatch) -> str:

@@ -23,7 +23,7 @@ from models.sharing import PAPERS
 from portal.exchange.bank_file import write_bank_csv, write_bank_sheet
 from portal.exchange.sheet_writer import MIME, content_disposition
 from portal.funding.cancelling import LONGEST_REASON, SHORTEST_REASON, cancel_batch
-from portal.funding.papers import LONGEST_DIFFERENCES, NotTheTime, give_paper, may_give
+from portal.funding.papers import LONGEST_DIFFERENCES, NotTheTime, give_paper, may_give, stated_fen
 from portal.translations.words import gettext as _
 from portal.web.actor import clock, current_actor
 from portal.web.errors import words_of
@@ -57,7 +57,7 @@ class BatchPapers:
         if not may_give(current_actor(), batch, kind):
             flash(_(NotTheTime.message, number=batch.number), "error")
             return redirect(back)
-        form = _paper_form(batch)
+        form = _paper_form(batch, kind)
         if request.method == "POST" and form.validate():
             said = (form.on.data, form.people.data, form.total.data, form.differences.data or "")
             if _done(
@@ -130,14 +130,15 @@ def _done(act: Any) -> bool:
     return True
 
 
-def _paper_form(batch: PaymentBatch) -> Any:
+def _paper_form(batch: PaymentBatch, kind: str) -> Any:
+    total = stated_fen(db.session(), batch, kind)
     fields = {
         "on": DateField(_("Day"), [InputRequired()]),
         "people": IntegerField(_("People"), [InputRequired(), NumberRange(0, 10**8)]),
         "total": YuanField(_("Total (yuan)"), [InputRequired()]),
         "differences": StringField(_("Differences"), [Optional(), Length(max=LONGEST_DIFFERENCES)]),
     }
-    said = {"on": clock().today(), "people": batch.payments_count, "total": batch.total_fen}
+    said = {"on": clock().today(), "people": batch.payments_count, "total": total}
     return type("PaperForm", (FlaskForm,), fields)(data=said)
 
 

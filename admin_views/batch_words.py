@@ -87,7 +87,8 @@ def _standing(row: BatchPaper | None, is_wanted: bool) -> Markup:
             _("Missing") if is_wanted else _("Not issued"), "warn" if is_wanted else "plain"
         )
     who = row.account.name if row.account else _("System")
-    told = f"{row.number} · {row.given_on} · {who} · {row.people} · ¥{cells.yuan(row.total_fen)}"
+    people = _("%(count)s people", count=row.people)
+    told = f"{row.number} · {row.given_on} · {who} · {people} · ¥{cells.yuan(row.total_fen)}"
     if row.differences:
         return cells.chip(_("With differences"), "warn") + Markup(" {}").format(
             f"{told} · {row.differences}"

@@ -16,7 +16,7 @@ from models.base import N_, Because, Refusal
 from models.funding import CANCELLED, MADE, TRANSFERRED, Payment, PaymentBatch, PaymentShare
 from models.organization import Organization
 from models.papers import BatchPaper
-from models.sharing import PAPERS, TRANSFER_NOTICE
+from models.sharing import CONFIRMATION, PAPERS, TRANSFER_NOTICE
 from portal.access import audit
 from portal.access.actor import Actor
 from portal.access.permissions import may, require
@@ -76,8 +76,8 @@ def give_paper(
 ) -> BatchPaper:
     """Record that the paper *kind* of *batch* was given on the day *on*.
 
-    It states *people* and *total_fen*, those of the batch where left out. Raises ``NotTheTime``,
-    ``SumsDiffer``, ``BadPaperDay`` or ``NoSuchPaper``; the newest of a kind counts.
+    It states *people* and *total_fen*, what ``stated_fen`` gives where left out. The newest of a
+    kind counts. Raises ``NotTheTime``, ``SumsDiffer``, ``BadPaperDay`` or ``NoSuchPaper``.
     """
     if kind not in PAPERS:
         raise NoSuchPaper()
@@ -85,11 +85,12 @@ def give_paper(
     _refuse_others(session, actor, batch)
     if batch.state not in _STATES.get(kind, _OTHERWISE[1]):
         raise NotTheTime(number=batch.number)
+    whole = stated_fen(session, batch, kind)
     people = batch.payments_count if people is None else people
-    total = batch.total_fen if total_fen is None else total_fen
+    total = whole if total_fen is None else total_fen
     differences = differences.strip()[:LONGEST_DIFFERENCES]
-    if (people, total) != (batch.payments_count, batch.total_fen) and len(differences) < 2:
-        raise SumsDiffer(people=batch.payments_count, yuan=f"{batch.total_fen / 100:,.2f}")
+    if (people, total) != (batch.payments_count, whole) and len(differences) < 2:
+        raise SumsDiffer(people=batch.payments_count, yuan=f"{whole / 100:,.2f}")
     _check_day(clock, batch, kind, on)
     said = {"people": people, "total_fen": total, "differences": differences, "given_on": on}
     return _write(session, actor, clock, batch, kind, said)
@@ -108,6 +109,23 @@ def papers_of(session: Session, batch: PaymentBatch) -> dict[str, BatchPaper]:
     )
     newest = {row.kind: row for row in rows}
     return {kind: newest[kind] for kind in PAPERS if kind in newest}
+
+
+def stated_fen(session: Session, batch: PaymentBatch, kind: str) -> int:
+    """What the paper *kind* of *batch* is about: all that its people get of their awards, or of
+    that what is transferred, to which the payee's own share does not belong."""
+    if kind == CONFIRMATION:
+        return batch.total_fen
+    own = (
+        select(func.coalesce(func.sum(PaymentShare.amount_fen), 0))
+        .join(Payment, Payment.id == PaymentShare.payment_id)
+        .where(
+            Payment.batch_id == batch.id,
+            PaymentShare.payer_id == batch.district_id,
+            PaymentShare.is_on_top.is_(False),
+        )
+    )
+    return batch.total_fen - int(session.execute(own).scalar_one())
 
 
 def payers_of(session: Session, batch: PaymentBatch) -> list[tuple[str, bool, int]]:
