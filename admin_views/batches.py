@@ -109,6 +109,16 @@ class BatchView(BatchPapers, PortalModelView):
         """The state as a badge."""
         return cells.status(_(BATCH_STATES[row.state]), _MARKS.get(row.state, "closed"))
 
+    def cell_due_on(self, row: PaymentBatch) -> Any:
+        """The day, marked where it is over and nobody was paid."""
+        if row.due_on is None or row.state not in (MADE, TRANSFERRED):
+            return cells.day(row.due_on)
+        late = row.due_on < clock().today()
+        return cells.chip(
+            row.due_on.isoformat(), "bad" if late else "plain", "calendar-due",
+            _("overdue") if late else "",
+        )  # fmt: skip
+
     def new_form_class(self) -> Any:
         """A batch is for a programme and a district, or for those who are paid directly."""
         payees = [*districts(), (words.city_id(), _("Straight to people's accounts"))]

@@ -14,6 +14,7 @@ from admin_views import application_forms as forms
 from admin_views.base import SeenVersion
 from models.application import Application
 from models.base import Refusal, db
+from models.funding import Payment
 from portal.access.permissions import may
 from portal.review.payees import (
     LONGEST_REASON,
@@ -70,12 +71,21 @@ def may_correct(application: Application) -> bool:
 
 
 def sections(application: Application) -> list[Section]:
-    """The way to the correction, where there is one."""
-    if not may_correct(application):
-        return []
-    there = url_for("application.account_view", id=application.id)
-    link = cells.link(there, _("Correct the account"), drawer=False)
-    return [Section(_("Account"), [Fact(_("Card or account number"), link)])]
+    """The ways to the correction and to the person's statement, where there are any."""
+    facts = []
+    if may_correct(application):
+        there = url_for("application.account_view", id=application.id)
+        link = cells.link(there, _("Correct the account"), drawer=False)
+        facts.append(Fact(_("Card or account number"), link))
+    if may(current_actor(), "statement:read") and _has_moved(application):
+        there = url_for("statement.index", number=application.number, month="")
+        facts.append(Fact(_("Statement"), cells.link(there, _("Show"), drawer=False)))
+    return [Section(_("Account"), facts)] if facts else []
+
+
+def _has_moved(application: Application) -> bool:
+    found = select(Payment.id).where(Payment.application_id == application.id).limit(1)
+    return db.session.scalar(found) is not None
 
 
 def _form(application: Application) -> Any:

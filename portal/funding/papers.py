@@ -13,7 +13,7 @@ from sqlalchemy import func, insert, select
 from sqlalchemy.orm import Session
 
 from models.base import N_, Because, Refusal
-from models.funding import CANCELLED, MADE, TRANSFERRED, Payment, PaymentBatch, PaymentShare
+from models.funding import MADE, TRANSFERRED, Payment, PaymentBatch, PaymentShare
 from models.organization import Organization
 from models.papers import BatchPaper
 from models.sharing import CONFIRMATION, PAPERS, TRANSFER_NOTICE
@@ -82,7 +82,7 @@ def give_paper(
     if kind not in PAPERS:
         raise NoSuchPaper()
     require(actor, _GIVERS.get(kind, _OTHERWISE[0]))
-    _refuse_others(session, actor, batch)
+    _hold(session, actor, batch)
     if batch.state not in _STATES.get(kind, _OTHERWISE[1]):
         raise NotTheTime(number=batch.number)
     whole = stated_fen(session, batch, kind)
@@ -149,10 +149,15 @@ def refuse_missing(session: Session, batch: PaymentBatch) -> None:
             raise PaperMissing(number=batch.number, paper=Because(PAPERS[kind]))
 
 
-def _refuse_others(session: Session, actor: Actor, batch: PaymentBatch) -> None:
-    """Only for batches that the actor sees."""
-    own = select(PaymentBatch.id).where(PaymentBatch.id == batch.id, visible(PaymentBatch, actor))
-    if session.scalar(own) is None or batch.state == CANCELLED:
+def _hold(session: Session, actor: Actor, batch: PaymentBatch) -> None:
+    """Keep *batch* as it stands until the end; only for those that see it."""
+    own = (
+        select(PaymentBatch)
+        .where(PaymentBatch.id == batch.id, visible(PaymentBatch, actor))
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    if session.scalar(own) is None:
         raise NotTheTime(number=batch.number)
 
 

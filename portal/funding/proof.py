@@ -29,6 +29,7 @@ def violations(session: Session) -> Iterator[str]:
     yield from _wrong_sums(session)
     yield from _wrong_shares(session)
     yield from _paid_again(session)
+    yield from _cancelled(session)
     yield from _skipped(session)
 
 
@@ -109,6 +110,20 @@ def _paid_again(session: Session) -> Iterator[str]:
     )
     for number in rows:
         yield f"payment: application {number} was paid again though nothing came back"
+
+
+def _cancelled(session: Session) -> Iterator[str]:
+    """With its batch every payment is cancelled, and none without it."""
+    undone = and_(PaymentReversal.payment_id == Payment.id, PaymentReversal.kind == CANCELLED)
+    rows = session.scalars(
+        select(PaymentBatch.number)
+        .join(Payment, Payment.batch_id == PaymentBatch.id)
+        .outerjoin(PaymentReversal, undone)
+        .where((PaymentBatch.state == CANCELLED) != PaymentReversal.id.is_not(None))
+        .distinct()
+    )
+    for number in rows:
+        yield f"payment: batch {number} and its payments disagree on being cancelled"
 
 
 def _skipped(session: Session) -> Iterator[str]:

@@ -24,5 +24,3 @@ def payment_words(row: PaymentRule, say: Say, joined: Joined) -> Iterator[tuple[
     yield N_("Way"), say(ROUTES[row.route])
     if row.papers:
         yield N_("Papers"), joined(say(PAPERS[kind]) for kind in PAPERS if kind in row.papers)
-    if row.reading:
-        yield N_("Reading chosen"), row.reading

@@ -83,6 +83,11 @@ def test_a_batch_that_was_not_sent_is_cancelled_and_its_people_are_paid_by_the_n
     cancel_batch(desk.session, finance, CLOCK, batch, "名单有误")
     assert desk.session.scalars(select(Budget.spent_fen)).one() == 0
     assert list(violations(desk.session)) == []
+    with desk.session.begin_nested() as planted:
+        desk.session.execute(update(PaymentBatch).values(state="made"))
+        assert any("being cancelled" in told for told in violations(desk.session))
+        planted.rollback()
+    desk.session.expire_all()
     with pytest.raises(NotInThatState):
         cancel_batch(desk.session, finance, CLOCK, batch, "再来一次")
     with pytest.raises(NotInThatState):
