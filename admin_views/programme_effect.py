@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from flask import url_for
-from sqlalchemy import select
+from sqlalchemy import exists, select
 
 from models.application import ELIGIBLE, HELD, INELIGIBLE, VERDICTS, Application
 from models.base import Refusal, db
-from models.programme import Revision
+from models.programme import Programme, Revision
 from portal.access.permissions import may
 from portal.access.scope import visible
 from portal.policy.pack_rows import document_of
@@ -31,6 +31,13 @@ def effect_of(revision: Revision, code: str) -> Effect:
     finally:
         db.session.rollback()
     return told_effect(revision, found)
+
+
+def cases_of(own: Programme) -> list[Programme]:
+    """Programmes with cases to try rules on: *own* and those of its family first."""
+    has_cases = exists().where(Application.programme_id == Programme.id)
+    rows = db.session.scalars(select(Programme).where(has_cases)).all()
+    return sorted(rows, key=lambda row: (row is not own, row.family != own.family, -row.year))
 
 
 def told_effect(revision: Revision, found: Simulation) -> Effect:
@@ -67,6 +74,13 @@ def _verdict(kind: str | None) -> str:
     return _(VERDICTS.get(kind or "", "Not judged"))
 
 
+def _change(flip: Flip) -> str:
+    """What changes: the verdict, or the amount alone."""
+    if flip.before == flip.after:
+        return f"¥{cells.yuan(flip.before_fen)} → ¥{cells.yuan(flip.after_fen)}"
+    return f"{_verdict(flip.before)} → {_verdict(flip.after)}"
+
+
 def _flips(flips: list[Flip]) -> list[tuple[str, str, str, str]]:
     numbers = [flip.number for flip in flips]
     own = visible(Application, current_actor())
@@ -79,7 +93,7 @@ def _flips(flips: list[Flip]) -> list[tuple[str, str, str, str]]:
         (
             flip.number,
             url_for("application.details_view", id=ids[flip.number]) if flip.number in ids else "",
-            f"{_verdict(flip.before)} → {_verdict(flip.after)}",
+            _change(flip),
             flip.clause,
         )
         for flip in flips

@@ -22,6 +22,7 @@ from admin_views import views
 from admin_views.base import PortalModelView
 from admin_views.choices import offered
 from admin_views.programme_book import PAYS_FOR, BookPages
+from admin_views.programme_trial import TrialPages
 from admin_views.rule_fields import OneOf, PairsField, WordsField
 from admin_views.yaml_field import LinesField
 from models.application import STATES
@@ -271,7 +272,7 @@ def _loaded(upload: Any) -> Revision | None:
     return made
 
 
-class RevisionView(BookPages, PortalModelView):
+class RevisionView(BookPages, TrialPages, PortalModelView):
     """The revisions of every programme; a draft is published here."""
 
     permission = "programme"
@@ -311,6 +312,8 @@ class RevisionView(BookPages, PortalModelView):
             "vocabulary": "programme:read",
             "move": "programme:write",
             "effect": "programme:judge",
+            "trial": "programme:judge",
+            "trial_sheet": "programme:judge",
         }
 
     def cell_rules(self, row: Revision) -> Markup:

@@ -234,15 +234,22 @@ class YuanField(StringField):
 
     def process_formdata(self, valuelist: list[str]) -> None:
         """Yuan with at most two decimals; empty is unset."""
-        text = (valuelist[0] if valuelist else "").strip().replace(",", "")
-        whole, _point, cents = text.partition(".")
-        digits = whole.isdecimal() and (cents or "0").isdecimal()
-        if not text:
-            self.data = None
-        elif digits and len(whole) < 12 and len(cents) < 3:
-            self.data = int(whole) * 100 + int((cents or "0").ljust(2, "0"))
-        else:
-            raise ValueError(_("must be an amount in yuan"))
+        self.data = fen_typed(valuelist[0] if valuelist else "")
+
+
+def fen_typed(text: str) -> int | None:
+    """The fen of yuan typed with at most two decimals; nothing of an empty *text*.
+
+    Raises ``ValueError`` with words for the person.
+    """
+    text = text.strip().replace(",", "")
+    whole, _point, cents = text.partition(".")
+    digits = whole.isdecimal() and (cents or "0").isdecimal()
+    if not text:
+        return None
+    if not digits or len(whole) >= 12 or len(cents) >= 3:
+        raise ValueError(_("must be an amount in yuan"))
+    return int(whole) * 100 + int((cents or "0").ljust(2, "0"))
 
 
 def finished(items: list[Any]) -> None:

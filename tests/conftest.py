@@ -1,7 +1,9 @@
 """Databases, the application and a small city for every test.
 
 A test in ``tests/services`` runs on SQLite and, where its programs are found, on PostgreSQL;
-others run on SQLite. Each test starts from a copy of one migrated database.
+others run on SQLite. A test that is tried with several values runs on PostgreSQL with the first of
+them (all with ``EVERYTHING=1``). Each test starts from a copy of a database that has what its
+fixtures begin with.
 """
 
 from __future__ import annotations
@@ -21,9 +23,11 @@ import pytest
 from argon2 import PasswordHasher
 from flask import Flask
 from flask_migrate import upgrade
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.serving import WSGIRequestHandler, make_server
 
+from models.account import Account
 from models.base import begin_writing, db
 from models.organization import Organization
 from portal.access import accounts, login, organizations, passwords
@@ -34,7 +38,7 @@ from portal.config import Config
 from portal.policy import pack_files
 from tests.support import postgres
 from tests.support.apps import kept_app
-from tests.support.cases import published
+from tests.support.cases import ROLES, published
 
 PASSWORD = "kite-plum-91-harbour"
 TODAY = date(2026, 5, 20)
@@ -58,6 +62,22 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         return
     both = "services" in metafunc.definition.path.parts and postgres.is_here()
     metafunc.parametrize("dialect", ["sqlite", "postgresql"] if both else ["sqlite"])
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """What differs between databases is the statement, seldom the values it is tried with."""
+    if os.environ.get("EVERYTHING"):
+        return
+    met: set[tuple[str, str]] = set()
+    kept, left = [], []
+    for item in items:
+        test, _, values = item.nodeid.partition("[")
+        again = "postgresql" in values and (test, "postgresql") in met
+        met.add((test, "postgresql" if "postgresql" in values else "sqlite"))
+        (left if again else kept).append(item)
+    if left:
+        config.hook.pytest_deselected(items=left)
+        items[:] = kept
 
 
 def make_config(url: str, home: Path, **settings: object) -> Config:
@@ -95,14 +115,6 @@ def _cheap() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A migrated SQLite file to copy."""
-    home = tmp_path_factory.mktemp("migrated")
-    _migrate(make_config(f"sqlite:///{home / 'portal.db'}", home))
-    return home / "portal.db"
-
-
-@pytest.fixture(scope="session")
 def postgresql_server() -> Iterator[str]:
     """The address of a PostgreSQL of our own, with ``{name}`` for the database."""
     home = Path(tempfile.mkdtemp(prefix="jx-pg-", dir="/tmp"))
@@ -111,37 +123,72 @@ def postgresql_server() -> Iterator[str]:
     shutil.rmtree(home, ignore_errors=True)
 
 
-@pytest.fixture(scope="session")
-def migrated_postgresql(postgresql_server: str, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The name of a migrated PostgreSQL database to copy."""
-    _create_database(postgresql_server, "migrated", "template0")
-    home = tmp_path_factory.mktemp("migrated-postgresql")
-    _migrate(make_config(postgresql_server.format(name="migrated"), home))
-    return "migrated"
-
-
+PLANTED = {"plant", "city", "town"}
+"""Fixtures that begin with the small city: their databases have it already."""
 STOCKED = {"desk", "hall", "office", "till"}
-"""Fixtures that begin with the 2026 programme in force: their databases have it already."""
+"""Those that begin with the 2026 programme in force and who takes part, too."""
+
+
+@dataclass
+class Templates:
+    """Databases to copy, by what they have; each is made when first asked for."""
+
+    home: Path
+    server: Callable[[], str]
+    made: dict[tuple[str, str], str] = field(default_factory=dict)
+
+    def sqlite(self, filled: str) -> Path:
+        """The file of the database that is so *filled*."""
+        path = self.home / f"{filled}.db"
+        if ("sqlite", filled) not in self.made:
+            if filled != "migrated":
+                shutil.copy(self.sqlite(_FROM[filled]), path)
+            self._fill(filled, f"sqlite:///{path}")
+            self.made["sqlite", filled] = path.name
+        return path
+
+    def postgresql(self, filled: str) -> str:
+        """The name of the database that is so *filled*."""
+        if ("postgresql", filled) not in self.made:
+            before = "template0" if filled == "migrated" else self.postgresql(_FROM[filled])
+            create_database(self.server(), filled, before)
+            self._fill(filled, self.server().format(name=filled))
+            self.made["postgresql", filled] = filled
+        return filled
+
+    def _fill(self, filled: str, url: str) -> None:
+        app = create_app(make_config(url, self.home))
+        with app.app_context():
+            if filled == "migrated":
+                upgrade()
+            else:
+                begin_writing()
+                _FILLS[filled](app)
+                db.session.commit()
+                begin_writing(False)
+                db.session.remove()
+            db.engine.dispose()
 
 
 @pytest.fixture(scope="session")
-def stocked_sqlite(migrated_sqlite: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A migrated SQLite file with the 2026 programme in force, to copy."""
-    home = tmp_path_factory.mktemp("stocked")
-    shutil.copy(migrated_sqlite, home / "portal.db")
-    _stock(make_config(f"sqlite:///{home / 'portal.db'}", home))
-    return home / "portal.db"
+def templates(
+    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Templates:
+    """What databases are copied from."""
+    home = tmp_path_factory.mktemp("templates")
+    return Templates(home, lambda: request.getfixturevalue("postgresql_server"))
 
 
 @pytest.fixture(scope="session")
-def stocked_postgresql(
-    postgresql_server: str, migrated_postgresql: str, tmp_path_factory: pytest.TempPathFactory
-) -> str:
-    """The same as a PostgreSQL database."""
-    _create_database(postgresql_server, "stocked", migrated_postgresql)
-    home = tmp_path_factory.mktemp("stocked-postgresql")
-    _stock(make_config(postgresql_server.format(name="stocked"), home))
-    return "stocked"
+def migrated_sqlite(templates: Templates) -> Path:
+    """A migrated SQLite file to copy."""
+    return templates.sqlite("migrated")
+
+
+@pytest.fixture(scope="session")
+def migrated_postgresql(templates: Templates) -> str:
+    """The name of a migrated PostgreSQL database to copy."""
+    return templates.postgresql("migrated")
 
 
 @pytest.fixture
@@ -151,16 +198,19 @@ def dialect() -> str:
 
 
 @pytest.fixture
-def database_url(dialect: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[str]:
-    """A fresh, migrated, empty database."""
-    filled = "stocked" if STOCKED & set(request.fixturenames) else "migrated"
+def database_url(
+    dialect: str, tmp_path: Path, templates: Templates, request: pytest.FixtureRequest
+) -> Iterator[str]:
+    """A fresh, migrated database, empty but for what the test's fixtures begin with."""
+    asked = set(request.fixturenames)
+    filled = "stocked" if STOCKED & asked else "planted" if PLANTED & asked else "migrated"
     if dialect == "sqlite":
-        shutil.copy(request.getfixturevalue(f"{filled}_sqlite"), tmp_path / "portal.db")
+        shutil.copy(templates.sqlite(filled), tmp_path / "portal.db")
         yield f"sqlite:///{tmp_path / 'portal.db'}"
         return
     server = request.getfixturevalue("postgresql_server")
     name = f"t{secrets.token_hex(6)}"
-    _create_database(server, name, request.getfixturevalue(f"{filled}_postgresql"))
+    create_database(server, name, templates.postgresql(filled))
     yield server.format(name=name)
     postgres.administer(server, f'DROP DATABASE "{name}" WITH (FORCE)')
 
@@ -219,7 +269,11 @@ class City:
         return db.session.get_one(Organization, self.unions[code])
 
     def person(self, login: str, role: str, code: str, *, fresh: bool = False) -> Actor:
-        """A new account; unless *fresh* it has ``PASSWORD`` and need not change it."""
+        """An account; unless *fresh* it has ``PASSWORD`` and need not change it."""
+        known = db.session.scalar(select(Account).where(Account.login_key == login))
+        if known is not None:
+            assert (known.role, known.organization_id) == (role, self.unions[code])
+            return Actor.of(known)
         system = accounts.system_actor(db.session())
         account, _ = accounts.create_account(
             db.session(), system, Clock(TODAY), login, login, role, self.union(code)
@@ -244,26 +298,41 @@ TREE = (
 )
 
 
+def built(app: Flask) -> City:
+    """The small city, built where it is not there yet."""
+    city = City(app, dict(db.session.execute(select(Organization.code, Organization.id)).all()))
+    for code, name, kind, parent in TREE:
+        if code in city.unions:
+            continue
+        place = organizations.create_organization(
+            db.session(),
+            accounts.system_actor(db.session()),
+            Clock(TODAY),
+            code=code,
+            name=name,
+            kind=kind,
+            parent=city.union(parent) if parent else None,
+        )
+        city.unions[code] = place.id
+    return city
+
+
+def stocked(app: Flask) -> None:
+    """The 2026 programme in force, and who takes part."""
+    city = built(app)
+    published(db.session())
+    for login_key, (role, code) in ROLES.items():
+        city.person(login_key, role, code)
+
+
+_FROM = {"planted": "migrated", "stocked": "planted"}
+_FILLS: dict[str, Callable[[Flask], object]] = {"planted": built, "stocked": stocked}
+
+
 @pytest.fixture
-def plant(clock: Clock) -> Callable[[Flask], City]:
+def plant() -> Callable[[Flask], City]:
     """Builds the small city inside the current application context."""
-
-    def build(app: Flask) -> City:
-        city = City(app)
-        for code, name, kind, parent in TREE:
-            place = organizations.create_organization(
-                db.session(),
-                accounts.system_actor(db.session()),
-                clock,
-                code=code,
-                name=name,
-                kind=kind,
-                parent=city.union(parent) if parent else None,
-            )
-            city.unions[code] = place.id
-        return city
-
-    return build
+    return built
 
 
 @pytest.fixture
@@ -277,10 +346,10 @@ def town(app: Flask, plant: Callable[[Flask], City]) -> City:
     """The small city committed, with no context left open, for web tests."""
     with app.app_context():
         begin_writing()
-        built = plant(app)
+        found = plant(app)
         db.session.commit()
         begin_writing(False)
-    return built
+    return found
 
 
 @pytest.fixture
@@ -309,23 +378,6 @@ def _password_hash() -> str:
     return _hashes[0]
 
 
-def _migrate(config: Config) -> None:
-    app = create_app(config)
-    with app.app_context():
-        upgrade()
-        db.engine.dispose()
-
-
-def _stock(config: Config) -> None:
-    app = create_app(config)
-    with app.app_context():
-        begin_writing()
-        published(db.session())
-        db.session.commit()
-        begin_writing(False)
-        db.session.remove()
-        db.engine.dispose()
-
-
-def _create_database(server: str, name: str, template: str) -> None:
+def create_database(server: str, name: str, template: str) -> None:
+    """A database *name* as a copy of *template*."""
     postgres.administer(server, f'CREATE DATABASE "{name}" TEMPLATE "{template}"')

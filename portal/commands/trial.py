@@ -16,23 +16,31 @@ from portal.policy.pack_checks import checked
 from portal.policy.pack_rows import completed, document_of
 from portal.policy.packs import BadPack, revision_named
 from portal.policy.set_against import DECIDED
-from portal.policy.simulate import Flip, Simulation, simulate
+from portal.policy.simulate import Exhaustion, Flip, Simulation, simulate
 from portal.translations.words import gettext, told
 
+MOST_YUAN = 10**12
 _WORDS = VERDICTS | {DECIDED: N_("Decided")}
 
 
 @click.command("simulate")
 @click.argument("pack")
 @click.option("--on", "code", required=True, help="The programme whose applications are judged.")
+@click.option("--replay", is_flag=True, help="Judge what was decided, too.")
+@click.option(
+    "--budget", type=click.IntRange(0, 10**12), help="Tell how far so many yuan would reach."
+)
 @verb
-def simulate_command(pack: str, code: str) -> dict[str, Any]:
+def simulate_command(pack: str, code: str, replay: bool, budget: int | None) -> dict[str, Any]:
     """Judge the applications of a programme by PACK: a file, a CODE or CODE@NUMBER.
 
     Nothing is written.
     """
     session = db.session()
-    found = simulate(session, system_actor(session), document_named(pack), code)
+    fen = None if budget is None else budget * 100
+    found = simulate(
+        session, system_actor(session), document_named(pack), code, replay=replay, budget_fen=fen
+    )
     session.rollback()
     return asdict(found) if wants_json() else {"text": trial_text(found)}
 
@@ -84,7 +92,32 @@ def _ends(found: Simulation) -> list[str]:
         "change; %(otherwise)s decided ones would come out otherwise and stay",
         **counts,
     )
-    return [told_all, *(f"  {_flip(flip)}" for flip in found.flips)]
+    return [told_all, *_money(found), *(f"  {_flip(flip)}" for flip in found.flips)]
+
+
+def _money(found: Simulation) -> list[str]:
+    lines = []
+    if found.more_fen or found.less_fen:
+        sums = {"more": _yuan(found.more_fen), "less": _yuan(found.less_fen)}
+        lines.append(gettext("%(more)s yuan more for some, %(less)s yuan less for others", **sums))
+    if found.exhaustion is not None:
+        lines.append(_reach(found.exhaustion))
+    return lines
+
+
+def _reach(reach: Exhaustion) -> str:
+    """How far a budget reaches, as a sentence."""
+    budget = _yuan(reach.budget_fen)
+    if reach.day is None:
+        return gettext("A budget of %(budget)s yuan reaches everyone", budget=budget)
+    return gettext(
+        "A budget of %(budget)s yuan is exhausted by what was submitted on %(day)s: "
+        "%(cases)s applications, %(fen)s yuan, lie beyond it",
+        budget=budget,
+        day=reach.day,
+        cases=reach.cases,
+        fen=_yuan(reach.fen),
+    )
 
 
 def _flip(flip: Flip) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 
 from sqlalchemy import select
@@ -22,10 +23,11 @@ from portal.access.actor import Actor
 from portal.access.permissions import require
 from portal.policy.check import problems
 from portal.policy.codes import NO_TIER
+from portal.policy.compile import Policy
 from portal.policy.judge import in_force, policy_for
 from portal.policy.pack_rows import SECTIONS, fill
 from portal.policy.packs import programme_called
-from portal.policy.set_against import DECIDED, set_against
+from portal.policy.set_against import DECIDED, exhaustion, set_against
 
 MOST_FLIPS = 50
 """Flips that are named; all are counted."""
@@ -65,6 +67,20 @@ class DistrictSum:
     flips: int = 0
 
 
+@dataclass(frozen=True)
+class Exhaustion:
+    """How far a budget of ``budget_fen`` reaches in the order of submission.
+
+    ``day`` is that of the first case it does not reach, none where it reaches all; ``cases`` and
+    ``fen`` lie beyond.
+    """
+
+    budget_fen: int
+    day: date | None
+    cases: int
+    fen: int
+
+
 def _counts() -> dict[str, int]:
     return dict.fromkeys((ELIGIBLE, HELD, INELIGIBLE, DECIDED, "fen", "held_fen"), 0)
 
@@ -77,7 +93,8 @@ class Simulation:
     what all but the ineligible get, ``held_fen`` the part of it that waits for a person. ``tiers``
     maps a tier to ``before``, ``before_fen``, ``count``, ``fen``. ``flipped`` counts verdicts that
     change, ``repriced`` amounts that change without. Decided cases never change;
-    ``decided_otherwise`` counts the approved and paid ones that would come out otherwise.
+    ``decided_otherwise`` counts the approved and paid ones that would come out otherwise. A replay
+    judges them like all others, so that it tells what they would get more (``more_fen``) or less.
     """
 
     cases: int = 0
@@ -89,27 +106,40 @@ class Simulation:
     flipped: int = 0
     repriced: int = 0
     decided_otherwise: int = 0
+    more_fen: int = 0
+    less_fen: int = 0
+    exhaustion: Exhaustion | None = None
     seconds: float = 0.0
 
 
 def simulate(
-    session: Session, actor: Actor, document: dict[str, Any], code: str, *, most: int = MOST_FLIPS
+    session: Session,
+    actor: Actor,
+    document: dict[str, Any],
+    code: str,
+    *,
+    most: int = MOST_FLIPS,
+    replay: bool = False,
+    budget_fen: int | None = None,
 ) -> Simulation:
     """Judge the submitted cases of the programme *code* that *actor* sees by *document*.
 
     *document* is a pack of plain JSON values. The cases of each revision are judged apart, the
-    awarded ones of the others hold their places. At most *most* flips are named. Raises
-    ``UnknownProgramme`` and ``CannotSimulate``.
+    awarded ones of the others hold their places. At most *most* flips are named. With *replay*
+    the approved and paid cases are judged as if nobody had decided them. *budget_fen* tells how
+    far that budget would reach. Raises ``UnknownProgramme`` and ``CannotSimulate``.
     """
     require(actor, "programme:judge")
     started = time.perf_counter()
-    tally = Tally(session, most)
+    tally = Tally(session, most, replay=replay)
     for base in _with_cases(session, programme_called(session, code)):
         revision = as_if(base, document)
         for problem in problems(revision):
             reason = Because(problem.message, problem.params)
             raise CannotSimulate(path=".".join(map(str, problem.path)), reason=reason)
         tally.add(actor, base, revision)
+    if budget_fen is not None:
+        tally.spend(actor, budget_fen)
     return tally.told(time.perf_counter() - started)
 
 
@@ -154,21 +184,30 @@ def _with_cases(session: Session, programme: Programme) -> list[Revision]:
 class Tally:
     """Sums what one or more revisions make of their cases."""
 
-    def __init__(self, session: Session, most: int = MOST_FLIPS) -> None:
-        self.session, self.most = session, most
+    def __init__(self, session: Session, most: int = MOST_FLIPS, *, replay: bool = False) -> None:
+        self.session, self.most, self.replay = session, most, replay
         self.found = Simulation()
+        self._policies: list[Policy] = []
         self._districts: dict[int | None, DistrictSum] = {}
 
     def add(self, actor: Actor, base: Revision, revision: Revision) -> None:
         """Judge the cases of *revision* by it; *base* says what stood in their way before."""
         left = self.most - len(self.found.flips)
         policy = policy_for(self.session, revision)
-        rows = self.session.execute(set_against(policy, actor, left)).all()
+        self._policies.append(policy)
+        compared = set_against(policy, actor, left, replay=self.replay)
+        rows = self.session.execute(compared).all()
         for row in rows:
             if row.number is None:
                 self._count(row)
             else:
                 self.found.flips.append(_flip(row, base if row.now == ELIGIBLE else revision))
+
+    def spend(self, actor: Actor, budget_fen: int) -> None:
+        """Tell how far *budget_fen* reaches over all that was added."""
+        if self._policies:
+            row = self.session.execute(exhaustion(self._policies, actor, budget_fen)).one()
+            self.found.exhaustion = Exhaustion(budget_fen, row.day, row.cases, int(row.fen))
 
     def told(self, seconds: float = 0.0) -> Simulation:
         """The sum, its districts named and in the order of their codes."""
@@ -186,6 +225,8 @@ class Tally:
         found.flipped += flips
         found.repriced += row.repriced
         found.decided_otherwise += row.otherwise
+        found.more_fen += int(row.more_fen)
+        found.less_fen += int(row.less_fen)
         _add(found.before, row.was, row.cases, int(row.was_fen))
         _add(found.after, row.now, row.cases, int(row.now_fen))
         self._tier(row.was_tier, "before", "before_fen", row.cases, int(row.was_fen))

@@ -86,6 +86,7 @@ class Book:
     file_url: str = ""
     effect_url: str = ""
     effect_choices: Sequence[Choice] = ()
+    trial_url: str = ""
     siblings: Sequence[tuple[str, str, bool]] = ()
     """Other revisions: label, address, whether it is this one."""
 
@@ -103,3 +104,38 @@ class Effect:
     flipped: int = 0
     flips: Sequence[tuple[str, str, str, str]] = ()
     refused: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How far a budget reaches, as ready text; ``day`` is empty where it reaches everyone."""
+
+    budget: str
+    day: str
+    cases: str
+    beyond: str
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """``portal/programme_trial.html``: the form of a trial, and what came of it.
+
+    ``districts`` are (name, before, after, flips) as ready text; ``unnamed`` counts the cases that
+    come out otherwise and are not in ``effect.flips``.
+    """
+
+    title: str
+    subtitle: str
+    revision_id: int
+    back_url: str
+    programmes: Sequence[tuple[str, str]]
+    code: str
+    replay: bool
+    budget: str
+    effect: Effect | None = None
+    districts: Sequence[tuple[str, str, str, str]] = ()
+    more: str = ""
+    less: str = ""
+    reach: Reach | None = None
+    unnamed: int = 0
+    sheet_url: str = ""

@@ -72,7 +72,7 @@ def bulk(session: Session, clock: Clock, runs: int) -> Measured:
 
     def bare() -> None:
         begin_writing()
-        _bare_decisions(session, clock, chosen, revision)
+        bare_decisions(session, clock, chosen, revision)
         session.rollback()
 
     return pair(f"bulk decision of {len(ids)}", ours, bare, runs=runs, warm=1)
@@ -137,7 +137,8 @@ def _same(stage_key: str) -> list[Any]:
     ]
 
 
-def _bare_decisions(session: Session, clock: Clock, chosen: Any, revision: Revision) -> None:
+def bare_decisions(session: Session, clock: Clock, chosen: Any, revision: Revision) -> None:
+    """The least that deciding the cases *chosen* can be; the caller rolls it back."""
     batch = DecisionBatch(outcome=PASS, decided_at=clock.now())
     session.add(batch)
     session.flush()

@@ -376,7 +376,7 @@ def test_the_widgets_change_nothing_by_themselves(
         for name, was, now in found:
             if _plain(was) != _plain(now):
                 wrong.append(f"{url} {name}: {was} → {now}")
-        _save(page)
+    _save(page)
     assert wrong == []
     assert faults == []
     with app.app_context():

@@ -15,6 +15,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from portal.config import ROOT
+from tests.browser.conftest import CHROMIUM
+from tests.load import crowd
 from tests.support import postgres
 
 KEPT = ROOT / "build" / "bench"
@@ -32,6 +34,10 @@ def main(applications: int) -> None:
                 continue
             _fill(home, url, applications)
             _print(_flask(home, url, "bench", "run"))
+            if CHROMIUM.exists():
+                print(json.dumps(crowd.measure(_environment(home, url)), indent=2))
+            else:
+                print(f"there is no Chromium at {CHROMIUM}: nobody decided in a browser")
 
 
 def _fill(home: Path, url: str, applications: int) -> None:
@@ -47,11 +53,13 @@ def _fill(home: Path, url: str, applications: int) -> None:
 def _flask(home: Path, url: str, *words: str) -> str:
     told = ("--json",) if words[0] == "bench" else ()
     command = [sys.executable, "-m", "flask", *words, *told]
-    own = {"PORTAL_HOME": str(home), "DATABASE_URL": url, "PORTAL_TODAY": "2026-08-03"}
-    ran = subprocess.run(
-        command, cwd=ROOT, env=os.environ | own, check=True, stdout=subprocess.PIPE, text=True
-    )
+    own = os.environ | _environment(home, url)
+    ran = subprocess.run(command, cwd=ROOT, env=own, check=True, stdout=subprocess.PIPE, text=True)
     return ran.stdout
+
+
+def _environment(home: Path, url: str) -> dict[str, str]:
+    return {"PORTAL_HOME": str(home), "DATABASE_URL": url, "PORTAL_TODAY": "2026-08-03"}
 
 
 def _print(told: str) -> None:

@@ -48,9 +48,7 @@ def frozen(desk: Desk, who: str, ids: list[int], outcome: str = PASS) -> Selecti
     return freeze(desk.session, desk.people[who], CLOCK, outcome, chosen)
 
 
-@pytest.mark.parametrize(
-    ("moment", "after"), [("inside", 0), ("inside", 2), ("between", 0), ("between", 2)]
-)
+@pytest.mark.parametrize(("moment", "after"), [("inside", 2), ("between", 0)])
 def test_a_killed_worker_loses_and_doubles_nothing(
     app: Flask, desk: Desk, tmp_path: Path, moment: str, after: int
 ) -> None:

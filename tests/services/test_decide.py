@@ -26,18 +26,8 @@ from portal.review.selections import (
 )
 from portal.verify import violations
 from tests.conftest import City
-from tests.support.cases import CLOCK, cells, entered, published, read
+from tests.support.cases import CLOCK, ROLES, cells, entered, published, read
 
-ROLES = {
-    "writer": ("district", "D1"),
-    "unit": ("grass-roots", "D1-1"),
-    "district": ("district", "D1"),
-    "second": ("district", "D1"),
-    "centre": ("city-centre", "SH"),
-    "approver": ("city-approver", "SH"),
-    "sibling": ("grass-roots", "D1-2"),
-    "stranger": ("district", "D2"),
-}
 ROUTE = ("unit", "district", "centre", "approver")
 
 

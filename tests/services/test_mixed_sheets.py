@@ -29,15 +29,15 @@ from portal.exchange.applications_in import apply, read_applications
 from portal.policy.judge import judge, policy_for
 from portal.review.entering import enter
 from portal.review.reading import FormReader
-from tests.conftest import _create_database, make_config
+from tests.conftest import create_database, make_config
 from tests.support import postgres
 from tests.support.books import PROGRAMMES, Scene, read_book
 from tests.support.mixed_forms import Form, Mixer
 
 BOOKS = ROOT / "tests" / "policy_cases"
 PACKS = sorted(path.stem for path in PROGRAMMES.glob("*.yaml"))
-CASES = int(os.environ.get("MIXED_CASES", "160"))
-ALONE = int(os.environ.get("MIXED_ALONE", "16"))
+CASES = int(os.environ.get("MIXED_CASES", "100"))
+ALONE = int(os.environ.get("MIXED_ALONE", "10"))
 PLACES = (
     {"district": "D", "unit": "D-1", "nature": "国有"},
     {"district": "D", "unit": "D-2", "nature": "个私"},
@@ -69,7 +69,7 @@ def _database(name: str, home: Path, request: pytest.FixtureRequest) -> str:
         return f"sqlite:///{home / 'portal.db'}"
     server = request.getfixturevalue("postgresql_server")
     own = f"mixed_{PACKS.index(request.node.callspec.params['programme'])}"
-    _create_database(server, own, request.getfixturevalue("migrated_postgresql"))
+    create_database(server, own, request.getfixturevalue("migrated_postgresql"))
     return str(server.format(name=own))
 
 

@@ -35,7 +35,7 @@ from portal.verify import violations
 from tests.support.books import PROGRAMMES, Scene
 from tests.support.walk import BOOKS, read_book
 
-RUNS = int(os.environ.get("MONEY_RUNS", "2"))
+RUNS = int(os.environ.get("MONEY_RUNS", "1"))
 STEPS = int(os.environ.get("MONEY_STEPS", "40"))
 CASES = 10
 AMOUNT, WEIGHTS = 3_000_01, (60, 40)

@@ -22,7 +22,7 @@ from portal.policy.codes import code_column
 from portal.policy.judge import judge, policy_for
 from portal.policy.sql_days import shifted
 from portal.policy.sql_numbers import nearest
-from tests.conftest import _create_database
+from tests.conftest import create_database
 from tests.support import postgres
 from tests.support.policy_ground import Ground
 from tests.support.policy_oracle import Case, Judged, held_places, judged, moved
@@ -44,7 +44,7 @@ def grounds(
     found = {"sqlite": Ground(f"sqlite:///{home / 'portal.db'}")}
     if postgres.is_here():
         server = request.getfixturevalue("postgresql_server")
-        _create_database(server, "ground", request.getfixturevalue("migrated_postgresql"))
+        create_database(server, "ground", request.getfixturevalue("migrated_postgresql"))
         found["postgresql"] = Ground(server.format(name="ground"))
     yield found
     for ground in found.values():

@@ -256,3 +256,47 @@ def test_paid_and_refused_cases_are_decided(
     found = _try(desk, document)
     assert (found.after["decided"], found.decided_otherwise) == (2, 0)
     assert found.after["fen"] == 4000_00
+
+
+def test_a_replay_judges_what_was_decided_and_tells_the_difference(
+    desk: Desk, cases: list[int], document: dict[str, Any]
+) -> None:
+    for who in ROUTE:
+        desk.decide(who, cases[:2])
+    _condition(document, "issued")["require"]["all"][0][2] = ["2025-06-01", "window.closes"]
+    rows = {row["key"]: row for row in document["tiers"]["rows"]}
+    rows["高级技师"]["amount"] = 2500
+    found = _replay(desk, document)
+    assert (found.before["decided"], found.flipped, found.repriced) == (0, 3, 1)
+    assert [(row.number, row.after_fen - row.before_fen) for row in found.flips] == [
+        ("S26-000001", -1000_00),
+        ("S26-000002", -1000_00),
+        ("S26-000003", 500_00),
+        ("S26-000004", -1000_00),
+    ]
+    assert (found.more_fen, found.less_fen) == (500_00, 3000_00)
+
+
+@pytest.mark.parametrize(
+    ("yuan", "day", "beyond"),
+    [
+        (5000, None, (0, 0)),
+        (4999, date(2026, 8, 3), (1, 1000_00)),
+        (0, date(2026, 8, 3), (4, 5000_00)),
+    ],
+)
+def test_a_budget_reaches_so_far_in_the_order_of_submission(
+    desk: Desk,
+    cases: list[int],
+    document: dict[str, Any],
+    yuan: int,
+    day: date | None,
+    beyond: tuple[int, int],
+) -> None:
+    reach = _replay(desk, document, budget_fen=yuan * 100).exhaustion
+    assert reach is not None
+    assert (reach.day, (reach.cases, reach.fen)) == (day, beyond)
+
+
+def _replay(desk: Desk, document: dict[str, Any], **asked: int) -> Simulation:
+    return simulate(desk.session, desk.people["centre"], document, CODE, replay=True, **asked)

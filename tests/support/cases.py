@@ -23,6 +23,17 @@ from portal.review.reading import FormReader, Problem, Values
 from seed.catalogues import load_all
 
 CLOCK = Clock(date(2026, 8, 3))
+ROLES = {
+    "writer": ("district", "D1"),
+    "unit": ("grass-roots", "D1-1"),
+    "district": ("district", "D1"),
+    "second": ("district", "D1"),
+    "centre": ("city-centre", "SH"),
+    "approver": ("city-approver", "SH"),
+    "sibling": ("grass-roots", "D1-2"),
+    "stranger": ("district", "D2"),
+}
+"""Who takes part, by login: role and union."""
 PACK = ROOT / "seed" / "programmes" / "sh-skill-2026.yaml"
 
 

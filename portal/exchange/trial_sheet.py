@@ -1,0 +1,72 @@
+"""The cases that other rules would treat otherwise, as a sheet: one row each, money beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import IO, Any
+
+from sqlalchemy.orm import Session
+
+from models.application import VERDICTS
+from models.base import N_
+from models.programme import Programme
+from portal.access import audit
+from portal.access.actor import Actor
+from portal.access.permissions import require
+from portal.clock import Clock
+from portal.exchange.sheet_writer import SheetColumn, write_sheet
+from portal.policy.simulate import Simulation
+
+Told = Callable[[str, dict[str, Any]], str]
+TEXTS = (
+    (N_("Application"), 18),
+    (N_("Now"), 12),
+    (N_("Then"), 12),
+    (N_("Clause"), 12),
+    (N_("Reason"), 50),
+)
+MONEY = (N_("Amount now (yuan)"), N_("Amount then (yuan)"), N_("Difference (yuan)"))
+
+
+def write_trial(
+    session: Session,
+    actor: Actor,
+    clock: Clock,
+    programme: Programme,
+    found: Simulation,
+    target: IO[bytes],
+    told: Told,
+) -> int:
+    """Write the flips of *found*, tried on the cases of *programme*, audited; gives their number.
+
+    A positive difference is a top-up to be decided, a negative one is to be recovered.
+    """
+    require(actor, "application:export")
+    columns = [SheetColumn(told(text, {}), width) for text, width in TEXTS]
+    columns += [SheetColumn(told(text, {}), 18, "fen") for text in MONEY]
+    count = write_sheet(target, programme.code, columns, _rows(found, told))
+    details = {"programme": programme.code, "rows": count}
+    audit.record(
+        session,
+        actor,
+        clock.now(),
+        "application:export",
+        "programme",
+        programme.id,
+        details=details,
+    )
+    return count
+
+
+def _rows(found: Simulation, told: Told) -> Iterator[tuple[Any, ...]]:
+    for flip in found.flips:
+        yield (
+            flip.number,
+            told(VERDICTS[flip.before], {}) if flip.before else "",
+            told(VERDICTS[flip.after], {}),
+            flip.clause,
+            flip.says,
+            flip.before_fen,
+            flip.after_fen,
+            flip.after_fen - flip.before_fen,
+        )
