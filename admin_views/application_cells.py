@@ -170,16 +170,26 @@ def load_dues(rows: Sequence[Any]) -> None:
         revision = book().revision(revision_id)
         stage = next(row for row in revision.stages if row.key == key)
         found = days_due(session, calendar, revision, stage, ids)
-        g.due_marks |= {row_id: due_mark(due, stage) for row_id, due in found.items()}
+        g.due_marks |= {row_id: _due_line(due, stage) for row_id, due in found.items()}
+
+
+def _due_line(due: Due, stage: Stage) -> Markup:
+    """The due day with its clause in the small line of a cell."""
+    words, tone = _due_words(due)
+    told = f"{words} {stage.clause}"
+    return Markup('<span class="jx-due jx-{}" title="{}">{}</span>').format(tone, told, told)
 
 
 def due_mark(due: Due, stage: Stage) -> Markup:
-    """The day, how it stands, and the clause that says so; a year whose calendar is not published
-    is provisional."""
+    """The due day, how it stands, and the clause that says so."""
+    words, tone = _due_words(due)
+    return cells.chip(words, tone, "calendar-due", stage.clause)
+
+
+def _due_words(due: Due) -> tuple[str, Tone]:
+    """A year whose calendar is not published is provisional."""
     today = clock().today()
     late, soon = due.day < today, due.day <= today + SOON
-    words = _("overdue") if late else _("due soon") if soon else ""
-    if due.provisional:
-        words = f"{words} {_('provisional')}".strip()
-    tone: Tone = "bad" if late else "warn" if soon else "plain"
-    return cells.chip(f"{due.day.isoformat()} {words}".strip(), tone, "calendar-due", stage.clause)
+    words = [due.day.isoformat(), _("overdue") if late else _("due soon") if soon else ""]
+    words.append(_("provisional") if due.provisional else "")
+    return " ".join(word for word in words if word), "bad" if late else "warn" if soon else "plain"

@@ -15,13 +15,17 @@ Choices = Callable[[], Iterable[tuple[str, str]]]
 
 @dataclass(frozen=True)
 class ListFilter:
-    """One filter: its name in the URL, its label, its choices, and what it keeps."""
+    """One filter: its name in the URL, its label, its choices, and what it keeps.
+
+    What is not ``offered`` beside the others is reached by a link and shown as a chip.
+    """
 
     name: str
     label: Any
     keeps: Callable[[Any], ColumnElement[bool]]
     choices: Choices | None = None
     kind: Literal["select", "date"] = "select"
+    offered: bool = True
 
     def condition(self, value: str) -> ColumnElement[bool]:
         """What *value* keeps; a value that was never offered is a bad request."""

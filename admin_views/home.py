@@ -21,7 +21,7 @@ from models.exchange import Job
 from portal.access.permissions import may
 from portal.access.scope import visible
 from portal.calendar import calendar_of
-from portal.review.todo import KINDS, Desk, mine, numbers
+from portal.review.todo import Desk, kinds_of, mine, numbers
 from portal.theme import pages
 from portal.theme.shapes import Count
 from portal.translations.words import gettext as _
@@ -70,6 +70,7 @@ def _desk() -> Desk:
 def _tiles() -> list[pages.Tile]:
     """What the daily digest tells, as it stands now."""
     url = url_for(".counts")
+    kinds = kinds_of(current_actor(), book().revisions())
     return [
         pages.Tile(
             _(line.label),
@@ -79,7 +80,7 @@ def _tiles() -> list[pages.Tile]:
             count=Count(key, url),
         )
         for key, line in LINES.items()
-        if may(current_actor(), KINDS[key][0])
+        if key in kinds
     ]
 
 

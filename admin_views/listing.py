@@ -150,7 +150,8 @@ class Listing:
         page = page_of(db.session(), self.model.id, self.matching(), order, _cursor(args), size)
         rows = self.load(page.ids)
         columns, actions, state = self._columns(rows, args), self.actions(), self.state_of(args)
-        offered = [made for f in self.list_filters if _offers(made := self._filter(f, args))]
+        shown_filters = (self._filter(f, args) for f in self.list_filters if f.offered)
+        offered = [item for item in shown_filters if _offers(item)]
         shown = {made.name for made in offered}
         here = self._url(state)
         return Grid(

@@ -62,16 +62,16 @@ def _instalments(how: str) -> ColumnElement[bool]:
 
 
 def _instalment_choices() -> Pairs:
-    dated = any(row.due for revision in book().revisions() for row in revision.instalments)
-    if not dated or not may(current_actor(), "payment:read"):
+    if not may(current_actor(), "payment:read"):
         return []
     return [(key, _(deadlines.LATENESS[key])) for key in _DATED]
 
 
 WORK_FILTERS = (
-    ListFilter("due", _l("Time left"), stands, lambda: worded(deadlines.LATENESS)),
+    ListFilter("due", _l("Time left"), stands, lambda: worded(deadlines.LATENESS), offered=False),
     ListFilter("age", _l("Waits for"), lambda key: flow.has_age(clock().today(), key),
-               lambda: worded(flow.AGES)),
-    ListFilter("instalment", _l("Instalment to pay"), _instalments, _instalment_choices),
-    UnitFilter("unit", _l("Unit"), lambda _value: true()),
+               lambda: worded(flow.AGES), offered=False),
+    ListFilter("instalment", _l("Instalment to pay"), _instalments, _instalment_choices,
+               offered=False),
+    UnitFilter("unit", _l("Unit"), lambda _value: true(), offered=False),
 )  # fmt: skip

@@ -43,8 +43,8 @@ class Config:
     many kinds of characters a password mixes, ``password_days`` how long it lasts; 0 asks nothing.
     ``proxies`` is how many proxies before us may be believed about the address of the browser.
     ``attachment_megabytes`` is the most that one attached file may have. ``registry`` is a folder
-    of files that answer for an authority. Without ``mail`` nobody is written to; ``public_url`` is what
-    links in a mail begin with. From ``digest_hour`` on the day's digests go out.
+    of files that answer for an authority. Without ``mail`` nobody is written to; links in a mail
+    begin with ``public_url``. From ``digest_hour`` on the day's digests go out.
     """
 
     database_url: str

@@ -9,10 +9,11 @@ took, what any other term counts from moves by the days.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, false, func, literal, not_, or_, select
+from sqlalchemy import ColumnElement, Date, and_, case, false, func, literal, not_, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from models.application import RETURNED, WAITING, Application
@@ -86,16 +87,16 @@ def due_by(
 ) -> ColumnElement[bool]:
     """The waiting cases of *revisions* that are due on or before the day *limit*, whenever they
     are due without one; with *after* only those due later than that day."""
-    parts = [
-        and_(
-            Application.revision_id == revision.id,
-            Application.stage_key == stage.key,
-            _anchored_in_time(calendar, revision, stage, limit, after),
-        )
-        for revision in revisions
-        for stage in revision.stages
-        if stage.due
-    ]
+    parts = []
+    for terms in _alike(_terms(revisions)):
+        keeps = _early(calendar, terms, limit)
+        if after is not None:
+            keeps = and_(keeps, not_(_early(calendar, terms, after)))
+        needs = frozenset[Any]().union(*(term.needs for term in terms))
+        if needs:
+            found = select(Application.id).select_from(source(needs))
+            keeps = Application.id.in_(found.where(Application.state == WAITING, keeps))
+        parts.append(keeps)
     return and_(Application.state == WAITING, or_(false(), *parts))
 
 
@@ -120,57 +121,63 @@ def lateness(
     calendar: Calendar, revisions: Iterable[Revision], today: date
 ) -> tuple[ColumnElement[str], frozenset[Any]]:
     """SQL that says how a waiting case stands to its due day, and the tables it is read from."""
-    steps: list[Any] = []
-    tables = _NOTHING
-    for revision in revisions:
-        for stage in revision.stages:
-            if not stage.due:
-                continue
-            here = (Application.revision_id == revision.id, Application.stage_key == stage.key)
-            anchor, needs = anchor_sql(stage, revision)
-            tables |= needs
-            steps += [
-                (and_(*here, early(calendar, stage.due, anchor, span_of(how, today)[0])), how)
-                for how in (OVERDUE, DUE_SOON, IN_TIME)
-            ]
-    return case(*steps, else_=NO_DUE) if steps else literal(NO_DUE), tables
+    terms = _terms(revisions)
+    steps = [
+        (_early(calendar, alike, span_of(how, today)[0]), how)
+        for how in (OVERDUE, DUE_SOON, IN_TIME)
+        for alike in _alike(terms)
+    ]
+    needs = frozenset[Any]().union(*(term.needs for term in terms))
+    return case(*steps, else_=NO_DUE) if steps else literal(NO_DUE), needs
 
 
-def _anchored_in_time(
-    calendar: Calendar, revision: Revision, stage: Stage, limit: date | None, after: date | None
-) -> ColumnElement[bool]:
-    anchor, needs = anchor_sql(stage, revision)
-    due = stage.due or {}
-    keeps = early(calendar, due, anchor, limit)
-    if after is not None:
-        keeps = and_(keeps, not_(early(calendar, due, anchor, after)))
-    if not needs:
-        return keeps
-    found = select(Application.id).select_from(source(needs)).where(keeps)
-    return Application.id.in_(found.where(Application.revision_id == revision.id))
+@dataclass(frozen=True)
+class _Term:
+    """When a stage is due: the cases that wait there, the rule, the day that it counts from."""
+
+    here: ColumnElement[bool]
+    rule: Mapping[str, Any]
+    anchor: ColumnElement[Any]
+    needs: frozenset[Any]
 
 
-def early(
-    calendar: Calendar,
-    rule: Mapping[str, Any],
-    anchor: ColumnElement[Any],
-    limit: date | None,
-    *,
-    stops: bool = True,
-) -> ColumnElement[bool]:
-    """Whether what counts from *anchor* by *rule* is due by *limit*, or at all without one; due
-    dates never fall as anchors rise. The clock *stops* while a case is with its applicant."""
+def _terms(revisions: Iterable[Revision]) -> list[_Term]:
+    return [
+        _Term(
+            and_(Application.revision_id == revision.id, Application.stage_key == stage.key),
+            stage.due,
+            *anchor_sql(stage, revision),
+        )
+        for revision in revisions
+        for stage in revision.stages
+        if stage.due
+    ]
+
+
+def _alike(terms: list[_Term]) -> list[list[_Term]]:
+    """The terms that can be asked together: by what they count and whether they read other tables.
+    One question for all is a tenth of the SQL."""
+    groups: dict[tuple[bool, bool], list[_Term]] = {}
+    for term in terms:
+        groups.setdefault((WORKING in term.rule, bool(term.needs)), []).append(term)
+    return list(groups.values())
+
+
+def _early(calendar: Calendar, terms: list[_Term], limit: date | None) -> ColumnElement[bool]:
+    """Whether the case waits at a stage of *terms*, which count alike, and is due by *limit*, or at
+    all without one."""
+    anchor = case(*((term.here, term.anchor) for term in terms))
     if limit is None:
         return anchor.is_not(None)
-    latest = _latest_anchor(calendar, rule, limit)
-    if latest is None:
-        return false()
-    if not stops:
-        return anchor <= latest
-    # the days for which the clock stood only make it later: first what is cheap to know
+    days = [(term.here, latest_anchor(calendar, term.rule, limit)) for term in terms]
+    latest: ColumnElement[Any] = case(*((here, literal(day, Date)) for here, day in days))
+    rule = terms[0].rule
     stood = stopped_for(anchor, rule)
-    left = _span(rule)(anchor, literal(latest))
-    return and_(anchor <= latest, or_(stood == 0, left >= stood))
+    # the days for which the clock stood only make it later: first what is cheap to know
+    in_time = _span(rule)(anchor, latest) >= stood
+    if WORKING in rule:  # where counting them costs more than asking whether the clock stood
+        in_time = or_(stood == 0, in_time)
+    return func.coalesce(and_(anchor <= latest, in_time), false())
 
 
 def anchor_sql(stage: Stage, revision: Revision) -> tuple[ColumnElement[Any], frozenset[Any]]:
@@ -243,10 +250,12 @@ def _span(rule: Mapping[str, Any]) -> Callable[..., ColumnElement[Any]]:
     return working_between if WORKING in rule else days_between
 
 
-def _latest_anchor(calendar: Calendar, rule: Mapping[str, Any], limit: date) -> date | None:
+def latest_anchor(calendar: Calendar, rule: Mapping[str, Any], limit: date) -> date:
+    """The last day from which what counts by *rule* is due by *limit*; due dates never fall as
+    anchors rise. Where it lies too far back, the first of all days."""
     early, late = limit - timedelta(days=_LONGEST), limit
     if calendar.due(early, rule).day > limit:
-        return None
+        return date.min
     while early < late:
         middle = early + timedelta(days=((late - early).days + 1) // 2)
         if calendar.due(middle, rule).day <= limit:

@@ -23,7 +23,7 @@ from sqlalchemy import (
     select,
     true,
 )
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from models.application import WAITING, Application
 from models.base import N_
@@ -69,15 +69,17 @@ def flow(
 ) -> list[Group]:
     """Every group of waiting cases that *actor* sees, of one programme or of all."""
     late, needs = lateness(calendar, revisions, today)
+    moved = aliased(DecisionBatch)
+    moved_at = case((moved.outcome.not_in(_MOVED_NOTHING), moved.decided_at))
     rows = (
         select(
             Application.programme_id,
             Application.stage_key,
             place_of(actor).label("place_id"),
-            age(today).label("age"),
+            _age(moved_at, today).label("age"),
             late.label("lateness"),
         )
-        .select_from(source(needs))
+        .select_from(source(needs).outerjoin(moved, moved.id == Application.batch_id))
         .where(
             Application.state == WAITING,
             Application.stage_key.is_not(None),
@@ -99,26 +101,9 @@ def place_of(actor: Actor) -> ColumnElement[Any]:
     return columns.get(actor.depth, cast(null(), Integer))
 
 
-def age(today: date) -> ColumnElement[str]:
-    """SQL for how long a waiting case has waited where it is, a key of ``AGES``."""
-    return case(
-        (waits_since() >= _start(today, _SECOND_WEEK - 1), FRESH),
-        (waits_since() >= _start(today, _THIRD_WEEK - 1), OLDER),
-        else_=OLD,
-    )
-
-
 def has_age(today: date, key: str) -> ColumnElement[bool]:
-    """The waiting cases whose ``age`` is *key*."""
-    return and_(Application.state == WAITING, age(today) == key)
-
-
-def waits_since() -> ColumnElement[Any]:
-    """The moment at which a case came to where it waits: of the act that last moved it.
-
-    Acts that only filled something in, or took another act back, do not make it younger.
-    """
-    moved = (
+    """The waiting cases that have waited where they are for as long as *key* of ``AGES`` says."""
+    moved_at = (
         select(DecisionBatch.decided_at)
         .where(
             DecisionBatch.id == Application.batch_id,
@@ -127,6 +112,14 @@ def waits_since() -> ColumnElement[Any]:
         .correlate(Application)
         .scalar_subquery()
     )
+    return and_(Application.state == WAITING, _age(moved_at, today) == key)
+
+
+def _age(moved_at: ColumnElement[Any], today: date) -> ColumnElement[str]:
+    """The age of a waiting case that its last act moved at *moved_at*, or did not move.
+
+    Acts that only filled something in, or took another act back, do not make it younger.
+    """
     came = (
         select(func.max(Decision.decided_at))
         .where(
@@ -138,7 +131,12 @@ def waits_since() -> ColumnElement[Any]:
         .correlate(Application)
         .scalar_subquery()
     )
-    return func.coalesce(moved, came, Application.created_at)
+    since = func.coalesce(moved_at, came, Application.created_at)
+    return case(
+        (since >= _start(today, _SECOND_WEEK - 1), FRESH),
+        (since >= _start(today, _THIRD_WEEK - 1), OLDER),
+        else_=OLD,
+    )
 
 
 def _start(today: date, days: int) -> ColumnElement[Any]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 
-from sqlalchemy import ColumnElement, and_, false, not_, or_, select
+from sqlalchemy import ColumnElement, and_, false, or_, select
 from sqlalchemy.orm import Session
 
 from models.application import Application
@@ -15,7 +15,7 @@ from models.sharing import Instalment
 from portal.calendar import Calendar, Due
 from portal.funding.dues import is_released, is_unpaid
 from portal.policy.facts import source
-from portal.review.deadlines import day_sql, early, span_of
+from portal.review.deadlines import day_sql, latest_anchor, span_of
 
 
 @dataclass(frozen=True)
@@ -70,10 +70,10 @@ def _dated(
 ) -> ColumnElement[bool]:
     rule = row.due or {}
     anchor, needs = day_sql(rule["after"], revision)
-    dated = early(calendar, rule, anchor, limit, stops=False)
+    bounds = [anchor <= latest_anchor(calendar, rule, limit) if limit else anchor.is_not(None)]
     if after is not None:
-        dated = and_(dated, not_(early(calendar, rule, anchor, after, stops=False)))
+        bounds.append(anchor > latest_anchor(calendar, rule, after))
     if not needs:
-        return dated
-    found = select(Application.id).select_from(source(needs)).where(dated)
+        return and_(*bounds)
+    found = select(Application.id).select_from(source(needs)).where(*bounds)
     return Application.id.in_(found.where(Application.revision_id == revision.id))

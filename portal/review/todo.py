@@ -30,6 +30,7 @@ from portal.review.standing import not_own
 
 CAP = 10_000
 """Counting stops here: one more means more."""
+_DECIDES = "application:decide"
 
 
 @dataclass(frozen=True)
@@ -47,12 +48,19 @@ def numbers(session: Session, desk: Desk, only: Iterable[str] = ()) -> dict[str,
 
     Counts stop at ``CAP + 1``; *only* names the kinds wanted, all by default.
     """
-    wanted = set(only) or set(KINDS)
-    return {
-        key: _count(session, kind(desk))
-        for key, (permission, kind) in KINDS.items()
-        if key in wanted and may(desk.actor, permission)
-    }
+    wanted = kinds_of(desk.actor, desk.revisions)
+    chosen = set(only) or set(wanted)
+    return {key: _count(session, KINDS[key][1](desk)) for key in wanted if key in chosen}
+
+
+def kinds_of(actor: Actor, revisions: Iterable[Revision]) -> list[str]:
+    """The kinds of work that *actor* has: deciding only where a stage is their role's."""
+    acts = any(row.acts == actor.role for revision in revisions for row in revision.stages)
+    return [
+        key
+        for key, (permission, _rows) in KINDS.items()
+        if may(actor, permission) and (acts or permission != _DECIDES)
+    ]
 
 
 def mine(actor: Actor, revisions: Iterable[Revision]) -> list[ColumnElement[bool]]:
@@ -63,7 +71,7 @@ def mine(actor: Actor, revisions: Iterable[Revision]) -> list[ColumnElement[bool
         keys = {row.key: row.acts == actor.role for row in revision.stages}
         acting |= dict.fromkeys(key for key, is_own in keys.items() if is_own)
         others.append((revision.id, [key for key, is_own in keys.items() if not is_own]))
-    if not acting or not may(actor, "application:decide"):
+    if not acting or not may(actor, _DECIDES):
         return [false()]
     # a stage of this name may be another role's elsewhere
     foreign = [
@@ -110,10 +118,10 @@ def _objections(desk: Desk) -> Select[Any]:
 
 
 KINDS: dict[str, tuple[str, Callable[[Desk], Select[Any]]]] = {
-    "mine": ("application:decide", _mine),
-    "mine_overdue": ("application:decide", lambda desk: _mine(desk, _stands(desk, OVERDUE))),
-    "mine_soon": ("application:decide", lambda desk: _mine(desk, _stands(desk, DUE_SOON))),
-    "mine_held": ("application:decide", lambda desk: _mine(desk, Application.verdict == HELD)),
+    "mine": (_DECIDES, _mine),
+    "mine_overdue": (_DECIDES, lambda desk: _mine(desk, _stands(desk, OVERDUE))),
+    "mine_soon": (_DECIDES, lambda desk: _mine(desk, _stands(desk, DUE_SOON))),
+    "mine_held": (_DECIDES, lambda desk: _mine(desk, Application.verdict == HELD)),
     "overdue": ("application:read", lambda desk: _seen(desk, _stands(desk, OVERDUE))),
     "returned": ("application:write", lambda desk: _seen(desk, Application.state == RETURNED)),
     "duplicates": (
