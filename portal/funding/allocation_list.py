@@ -27,7 +27,7 @@ from portal.funding.allocation import row_of
 from portal.policy.allocations import BETWEEN
 from portal.policy.facts import District
 
-BEFORE_CUT, AFTER_CUT, FIRST_ROWS = 40, 20, 20
+BEFORE_CUT, AFTER_CUT, FIRST_ROWS = 20, 20, 10
 """How many cases are shown around the cut line of a long list, and at its beginning."""
 
 

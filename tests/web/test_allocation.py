@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -14,9 +15,6 @@ from sqlalchemy import select, update
 from models.allocation import AllocationRun
 from models.application import Application
 from models.base import begin_writing, db
-from models.programme import Programme
-from portal.access.accounts import actor_named
-from portal.funding.allocation import try_out
 from tests.conftest import City
 from tests.services.test_decide import ROLES, ROUTE, Desk
 from tests.support.cases import CLOCK
@@ -114,13 +112,11 @@ def test_finance_tries_looks_raises_and_makes_final(till: Till) -> None:
 
 
 def test_a_district_sees_its_own_cases_and_makes_nothing(till: Till) -> None:
-    with till.app.app_context():
-        begin_writing()
-        finance = actor_named(db.session(), "finance")
-        programme = db.session.scalars(select(Programme)).one()
-        try_out(db.session(), finance, CLOCK, programme, "pool", seed="x")
-        db.session.commit()
-        begin_writing(False)
+    words = "funding allocate sh-skill-2026 --row pool --seed x --as finance --json".split()
+    told = json.loads(till.app.test_cli_runner().invoke(args=words).stdout)
+    assert (told["state"], told["granted"], told["pools"][0]["remainder_fen"]) == (
+        "trial", 2, 500_00,
+    )  # fmt: skip
     page = till.browser("district").get("/allocation/details/?id=1").text
     assert till.number in page
     assert page.count('class="jx-end jx-num jx-place"') == 2
