@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ from sqlalchemy import select
 from models.application import Application
 from models.base import N_, Because, Refusal, db
 from models.papers import BankFile
-from models.sharing import CONFIRMATION, PAPERS, RECEIPT
+from models.sharing import CONFIRMATION, PAPERS
 from portal.access.accounts import actor_named
 from portal.cli import clock, verb
 from portal.commands.funding import batch_called, day_of, funding, told_batch, union_called
@@ -22,7 +24,7 @@ from portal.funding.statement import Wanted, application_called, month_of, state
 from portal.policy.packs import programme_called
 from portal.review.payees import correct_account
 
-_FENS = 100
+_YUAN = re.compile(r"(\d{1,12})(?:\.(\d{1,2}))?", re.ASCII)
 
 
 class NoSuchApplication(Refusal):
@@ -43,6 +45,14 @@ class WrongCells(Refusal):
     message = N_("%(label)s: %(reason)s")
 
 
+def _fen(_context: click.Context, _option: click.Parameter, text: str | None) -> int | None:
+    """An amount in yuan as fen."""
+    found = _YUAN.fullmatch(text or "")
+    if text is not None and found is None:
+        raise click.BadParameter("must be an amount in yuan")
+    return int(found[1]) * 100 + int((found[2] or "").ljust(2, "0")) if found else None
+
+
 @funding.command("cancel")
 @click.argument("number")
 @click.option("--reason", required=True, help="Why it is not sent.")
@@ -60,17 +70,18 @@ def cancel_command(number: str, reason: str, login: str) -> dict[str, Any]:
 @funding.command("confirm")
 @click.argument("number")
 @click.option("--people", type=int, help="How many were paid; as in the batch by default.")
-@click.option("--yuan", type=float, help="How much was paid; as in the batch by default.")
+@click.option("--yuan", callback=_fen, help="How much was paid; as in the batch by default.")
 @click.option("--differences", default="", help="Why that is not what the batch says.")
 @click.option("--on", type=click.DateTime(["%Y-%m-%d"]), help="The day; today by default.")
-@click.option("--paper", "kind", type=click.Choice(list(PAPERS)), default=CONFIRMATION,
-              show_default=True, help=f"Which paper is given, such as {RECEIPT}.")  # fmt: skip
+@click.option(
+    "--paper", "kind", type=click.Choice(list(PAPERS)), default=CONFIRMATION, show_default=True
+)
 @click.option("--as", "login", required=True, help="The account that acts.")
 @verb
 def confirm_command(
     number: str,
     people: int | None,
-    yuan: float | None,
+    yuan: int | None,
     differences: str,
     on: Any,
     kind: str,
@@ -78,9 +89,8 @@ def confirm_command(
 ) -> dict[str, Any]:
     """Give a paper of a batch: the district's confirmation, receipt, or a transfer notice."""
     session = db.session()
-    total = None if yuan is None else round(yuan * _FENS)
     actor, batch = actor_named(session, login), batch_called(number)
-    made = give_paper(session, actor, clock(), batch, kind, day_of(on), people, total, differences)
+    made = give_paper(session, actor, clock(), batch, kind, day_of(on), people, yuan, differences)
     session.commit()
     return {
         "paper": made.number,
@@ -130,9 +140,10 @@ def bank_command(number: str, target: Path, template: str, login: str) -> dict[s
         raise NoSuchTemplate(title=template)
     actor, batch = actor_named(session, login), batch_called(number)
     write = write_bank_sheet if target.suffix == ".xlsx" else write_bank_csv
-    with target.open("wb") as file:
-        people = write(session, actor, clock(), batch, found, file)
+    file = BytesIO()
+    people = write(session, actor, clock(), batch, found, file)
     session.commit()
+    target.write_bytes(file.getvalue())
     return {"batch": number, "people": people, "file": str(target)}
 
 

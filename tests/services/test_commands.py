@@ -105,7 +105,7 @@ def office(app: Flask, plant: Callable[[Flask], City]) -> Office:
         revision = published(db.session())
         forms = [cells(city.union("D1-1"), n) for n in range(3)]
         forms.append(cells(city.union("D1-1"), 3, certificate__issuer="national"))
-        clerk = city.person("writer", "grass-roots", "D1-1")
+        clerk = city.person("scribe", "grass-roots", "D1-1")
         entered(db.session(), clerk, revision, forms)
         db.session.commit()
         begin_writing(False)
@@ -142,7 +142,7 @@ def test_review_approves_all_that_wait_and_match(office: Office) -> None:
 
 
 def test_review_skips_with_the_reason(office: Office) -> None:
-    done = office.does(*REVIEW, "unit", "--approve", "--as", "writer")
+    done = office.does(*REVIEW, "unit", "--approve", "--as", "scribe")
     assert done["decided"] == 0
     assert [row["number"] for row in done["skipped"]] == [f"S26-00000{n}" for n in (1, 2, 3, 4)]
     assert {row["reason"] for row in done["skipped"]} == {"由您本人录入，须由他人审批"}
