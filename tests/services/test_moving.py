@@ -202,10 +202,8 @@ def _other_window(document: Document) -> None:
 
 def _other_channel(document: Document) -> None:
     document["channels"][0]["key"] = "post"
-    for stage in document["stages"]:
-        stage["channels"] = [
-            "post" if name == "unit" else name for name in stage.get("channels", [])
-        ]
+    for row in (*document["stages"], *document["payments"]):
+        row["channels"] = ["post" if name == "unit" else name for name in row.get("channels", [])]
     for section in ("attachments", "conditions", "tables", "fields"):
         for row in document.get(section, []):
             row["when"] = [_told_of_post(term) for term in row.get("when", [])]
