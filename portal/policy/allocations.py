@@ -10,14 +10,25 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Integer, Text, and_, cast, literal, or_, true
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Integer,
+    Text,
+    and_,
+    cast,
+    literal,
+    or_,
+    select,
+    true,
+)
 
 from models.allocation import RANKED, TIER, Allocation
 from models.application import Application
 from models.base import N_, Refusal
 from models.functions import drawn
 from models.programme import OrderKey, Revision
-from portal.policy.facts import AWARD, CODE, FACTS, MONEY, NUMBER, TEXT, Fact, fact
+from portal.policy.facts import AWARD, CODE, FACTS, MONEY, NUMBER, TEXT, Fact, fact, source
 from portal.policy.sql_numbers import nearest
 from portal.policy.terms import facts_in, guard_sql, value_sql
 
@@ -40,6 +51,15 @@ def may_be_paid(revision: Revision) -> Sql:
     """Whether a case needs no run, or one granted it something."""
     rows = [~_fits(row, revision) for row in revision.allocations]
     return or_(Application.granted_fen.is_not(None), and_(true(), *rows))
+
+
+def is_payable(revision: Revision) -> Sql:
+    """The same by itself, for a statement that reads the tables of no rule."""
+    if not revision.allocations:
+        return true()
+    found = select(Application.id).select_from(source(guards_of(revision)))
+    own = found.where(Application.revision_id == revision.id, may_be_paid(revision))
+    return Application.id.in_(own)
 
 
 def belongs(row: Allocation, revision: Revision) -> Sql:

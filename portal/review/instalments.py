@@ -14,7 +14,9 @@ from models.programme import Revision
 from models.sharing import Instalment
 from portal.calendar import Calendar, Due
 from portal.funding.dues import is_released, is_unpaid
+from portal.policy.allocations import is_payable
 from portal.policy.facts import source
+from portal.policy.shares import DECIDED
 from portal.review.deadlines import day_sql, latest_anchor, span_of
 
 
@@ -62,7 +64,7 @@ def parts_due(session: Session, calendar: Calendar, application: Application) ->
 
 
 def _owed(revision: Revision, place: int, row: Instalment) -> ColumnElement[bool]:
-    return and_(Application.amount_fen > 0, is_released(revision, row), is_unpaid(place))
+    return and_(DECIDED > 0, is_released(revision, row), is_unpaid(place), is_payable(revision))
 
 
 def _dated(
