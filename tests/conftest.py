@@ -198,12 +198,17 @@ def dialect() -> str:
 
 
 @pytest.fixture
+def filled(request: pytest.FixtureRequest) -> str:
+    """What the test's database has; override it where such a fixture builds its own city."""
+    asked = set(request.fixturenames)
+    return "stocked" if STOCKED & asked else "planted" if PLANTED & asked else "migrated"
+
+
+@pytest.fixture
 def database_url(
-    dialect: str, tmp_path: Path, templates: Templates, request: pytest.FixtureRequest
+    dialect: str, filled: str, tmp_path: Path, templates: Templates, request: pytest.FixtureRequest
 ) -> Iterator[str]:
     """A fresh, migrated database, empty but for what the test's fixtures begin with."""
-    asked = set(request.fixturenames)
-    filled = "stocked" if STOCKED & asked else "planted" if PLANTED & asked else "migrated"
     if dialect == "sqlite":
         shutil.copy(templates.sqlite(filled), tmp_path / "portal.db")
         yield f"sqlite:///{tmp_path / 'portal.db'}"

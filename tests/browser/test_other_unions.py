@@ -304,6 +304,7 @@ def _writes(app: Flask, loot: Loot) -> Iterator[Attempt]:
         row_id = loot.ids.get(screen, [1])[0]
         values: dict[str, Any] = {"key": loot.keys["sheet"], "token": loot.keys["selection"]}
         values |= {"row_id": row_id, "file_id": 1, "what": "id_number", "rule_key": "form"}
+        values |= {"kind": "confirmation"}
         wanted = {name: values[name] for name in rule.arguments}
         url = app.url_map.bind("localhost").build(rule.endpoint, wanted)
         form = {"rowid": f"{row_id}:1", "action": "pass", "reason": "理由", "id": str(row_id)}

@@ -36,6 +36,12 @@ def settings() -> dict[str, object]:
 
 
 @pytest.fixture
+def filled() -> str:
+    """The hall builds its own city."""
+    return "migrated"
+
+
+@pytest.fixture
 def hall(app: Flask, tmp_path: Path) -> Hall:
     """Four projects that wait to be scored, one place of the highest sum, three experts."""
     with app.app_context():
