@@ -13,7 +13,19 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Date, and_, case, false, func, literal, not_, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Date,
+    and_,
+    case,
+    false,
+    func,
+    literal,
+    not_,
+    null,
+    or_,
+    select,
+)
 from sqlalchemy.orm import Session, aliased
 
 from models.application import RETURNED, WAITING, Application
@@ -37,6 +49,7 @@ LATENESS = {
 }
 """How a waiting case stands to its due day."""
 WORKING = "working_days"
+_MOST_STAGES = 1_000
 _LONGEST = 5_000
 """Days between anchor and due date that ``due_by`` looks back."""
 _NOTHING: frozenset[Any] = frozenset()
@@ -89,9 +102,9 @@ def due_by(
     are due without one; with *after* only those due later than that day."""
     parts = []
     for terms in _alike(_terms(revisions)):
-        keeps = _early(calendar, terms, limit)
+        keeps = _early(calendar, terms, limit, _Asked())
         if after is not None:
-            keeps = and_(keeps, not_(_early(calendar, terms, after)))
+            keeps = and_(keeps, not_(_early(calendar, terms, after, _Asked())))
         needs = frozenset[Any]().union(*(term.needs for term in terms))
         if needs:
             found = select(Application.id).select_from(source(needs))
@@ -117,24 +130,35 @@ def span_of(how: str, today: date) -> tuple[date | None, date | None]:
     return {OVERDUE: (late, None), DUE_SOON: (soon, late), IN_TIME: (None, soon)}[how]
 
 
-def lateness(
-    calendar: Calendar, revisions: Iterable[Revision], today: date
-) -> tuple[ColumnElement[str], frozenset[Any]]:
-    """SQL that says how a waiting case stands to its due day, and the tables it is read from."""
+def terms_sql(
+    revisions: Iterable[Revision],
+) -> tuple[ColumnElement[Any], ColumnElement[Any], frozenset[Any]]:
+    """The number of the due rule under which a case waits, the day that it counts from, and the
+    tables that they are read from; both null where the case has no due day."""
     terms = _terms(revisions)
+    number = case(*((term.here, term.number) for term in terms)) if terms else null()
+    anchor = case(*((term.here, term.anchor) for term in terms)) if terms else null()
+    return number, anchor, frozenset[Any]().union(*(term.needs for term in terms))
+
+
+def lateness(
+    calendar: Calendar, revisions: Iterable[Revision], today: date, rows: Any
+) -> ColumnElement[str]:
+    """SQL that says how each of *rows* stands to its due day: waiting cases with their ``id`` and,
+    as ``terms_sql`` gives them, ``number`` and ``anchor``."""
     steps = [
-        (_early(calendar, alike, span_of(how, today)[0]), how)
+        (_early(calendar, alike, span_of(how, today)[0], _Asked(rows)), how)
         for how in (OVERDUE, DUE_SOON, IN_TIME)
-        for alike in _alike(terms)
+        for alike in _alike(_terms(revisions))
     ]
-    needs = frozenset[Any]().union(*(term.needs for term in terms))
-    return case(*steps, else_=NO_DUE) if steps else literal(NO_DUE), needs
+    return case(*steps, else_=NO_DUE) if steps else literal(NO_DUE)
 
 
 @dataclass(frozen=True)
 class _Term:
     """When a stage is due: the cases that wait there, the rule, the day that it counts from."""
 
+    number: int
     here: ColumnElement[bool]
     rule: Mapping[str, Any]
     anchor: ColumnElement[Any]
@@ -144,12 +168,13 @@ class _Term:
 def _terms(revisions: Iterable[Revision]) -> list[_Term]:
     return [
         _Term(
+            revision.id * _MOST_STAGES + place,
             and_(Application.revision_id == revision.id, Application.stage_key == stage.key),
             stage.due,
             *anchor_sql(stage, revision),
         )
         for revision in revisions
-        for stage in revision.stages
+        for place, stage in enumerate(revision.stages)
         if stage.due
     ]
 
@@ -163,16 +188,38 @@ def _alike(terms: list[_Term]) -> list[list[_Term]]:
     return list(groups.values())
 
 
-def _early(calendar: Calendar, terms: list[_Term], limit: date | None) -> ColumnElement[bool]:
+@dataclass(frozen=True)
+class _Asked:
+    """Of which cases it is asked whether they are due: rows worked out before, or applications."""
+
+    rows: Any = None
+
+    @property
+    def case_id(self) -> ColumnElement[Any]:
+        """The id of the case."""
+        return Application.id.expression if self.rows is None else self.rows.c.id
+
+    def by_term(self, terms: list[_Term], values: Iterable[ColumnElement[Any]]) -> Any:
+        """The value of the term under which the case waits."""
+        pairs = zip(terms, values, strict=True)
+        if self.rows is None:
+            return case(*((term.here, value) for term, value in pairs))
+        return case({term.number: value for term, value in pairs}, value=self.rows.c.number)
+
+
+def _early(
+    calendar: Calendar, terms: list[_Term], limit: date | None, asked: _Asked
+) -> ColumnElement[bool]:
     """Whether the case waits at a stage of *terms*, which count alike, and is due by *limit*, or at
     all without one."""
-    anchor = case(*((term.here, term.anchor) for term in terms))
+    anchor: ColumnElement[Any] = asked.by_term(terms, (term.anchor for term in terms))
+    if asked.rows is not None:
+        anchor = asked.rows.c.anchor
     if limit is None:
         return anchor.is_not(None)
-    days = [(term.here, latest_anchor(calendar, term.rule, limit)) for term in terms]
-    latest: ColumnElement[Any] = case(*((here, literal(day, Date)) for here, day in days))
-    rule = terms[0].rule
-    stood = stopped_for(anchor, rule)
+    days = (literal(latest_anchor(calendar, term.rule, limit), Date) for term in terms)
+    latest, rule = asked.by_term(terms, days), terms[0].rule
+    stood = stopped_for(anchor, rule, asked.case_id)
     # the days for which the clock stood only make it later: first what is cheap to know
     in_time = _span(rule)(anchor, latest) >= stood
     if WORKING in rule:  # where counting them costs more than asking whether the clock stood
@@ -216,9 +263,11 @@ def _passed(key: str, name: str) -> ColumnElement[Any]:
     return shanghai_day(moment)
 
 
-def stopped_for(anchor: ColumnElement[Any], rule: Mapping[str, Any]) -> ColumnElement[Any]:
-    """For how many days since *anchor*, working days where *rule* counts these, the case was with
-    its applicant, over all its returns."""
+def stopped_for(
+    anchor: ColumnElement[Any], rule: Mapping[str, Any], case_id: Any = Application.id
+) -> ColumnElement[Any]:
+    """For how many days since *anchor*, working days where *rule* counts these, the case *case_id*
+    was with its applicant, over all its returns."""
     back, after = aliased(Decision), aliased(Decision)
     next_id = (
         select(func.min(after.id))
@@ -239,7 +288,7 @@ def stopped_for(anchor: ColumnElement[Any], rule: Mapping[str, Any]) -> ColumnEl
         select(func.coalesce(func.sum(case((days > 0, days), else_=0)), 0))
         .select_from(back)
         .join(ended, ended.id == next_id)
-        .where(back.application_id == Application.id, back.to_state == RETURNED)
+        .where(back.application_id == case_id, back.to_state == RETURNED)
         .correlate_except(back, ended)
         .scalar_subquery()
     )

@@ -34,7 +34,7 @@ from portal.access.scope import CITY_DEPTH, DISTRICT_DEPTH, visible
 from portal.calendar import Calendar
 from portal.clock import SHANGHAI
 from portal.policy.facts import source
-from portal.review.deadlines import lateness
+from portal.review.deadlines import lateness, terms_sql
 
 FRESH, OLDER, OLD = "0-7", "8-14", "15"
 AGES = {FRESH: N_("0 to 7 days"), OLDER: N_("8 to 14 days"), OLD: N_("15 days and more")}
@@ -68,16 +68,18 @@ def flow(
     programme_id: int | None = None,
 ) -> list[Group]:
     """Every group of waiting cases that *actor* sees, of one programme or of all."""
-    late, needs = lateness(calendar, revisions, today)
+    number, anchor, needs = terms_sql(revisions)
     moved = aliased(DecisionBatch)
     moved_at = case((moved.outcome.not_in(_MOVED_NOTHING), moved.decided_at))
-    rows = (
+    waiting = (
         select(
+            Application.id,
             Application.programme_id,
             Application.stage_key,
             place_of(actor).label("place_id"),
             _age(moved_at, today).label("age"),
-            late.label("lateness"),
+            number.label("number"),
+            anchor.label("anchor"),
         )
         .select_from(source(needs).outerjoin(moved, moved.id == Application.batch_id))
         .where(
@@ -86,8 +88,12 @@ def flow(
             visible(Application, actor),
             Application.programme_id == programme_id if programme_id else true(),
         )
-        .subquery()
+        .cte("waiting")
+        .prefix_with("MATERIALIZED")  # else each column is worked out wherever it is named
     )
+    late = lateness(calendar, revisions, today, waiting).label("lateness")
+    names = ("programme_id", "stage_key", "place_id", "age")
+    rows = select(*(waiting.c[name] for name in names), late).subquery()
     counted: Select[Any] = select(*rows.c, func.count()).group_by(*rows.c)
     return [Group(*row) for row in session.execute(counted)]
 

@@ -32,6 +32,7 @@ from portal.review.deadlines import (
     due_of,
     lateness,
     stands,
+    terms_sql,
 )
 from seed.calendars import published as days
 from tests.conftest import City
@@ -130,8 +131,10 @@ def _each_stands_one_way(
         where = stands(office.calendar, [revision], today, how)
         listed = set(office.session.scalars(select(Application.id).where(where)))
         assert listed == {row_id for row_id, kind in expected.items() if kind == how}, how
-    said, needs = lateness(office.calendar, [revision], today)
-    told = select(Application.id, said).select_from(source(needs))
+    number, anchor, needs = terms_sql([revision])
+    read = select(Application.id, number.label("number"), anchor.label("anchor"))
+    rows = read.select_from(source(needs)).subquery()
+    told = select(rows.c.id, lateness(office.calendar, [revision], today, rows))
     assert dict(office.session.execute(told).all()) == expected
 
 
