@@ -15,6 +15,7 @@ from models.sharing import Instalment
 from portal.calendar import Calendar, Due
 from portal.funding.dues import is_released, is_unpaid
 from portal.policy.allocations import is_payable
+from portal.policy.allocations import guards_of, may_be_paid
 from portal.policy.facts import source
 from portal.policy.shares import DECIDED
 from portal.review.deadlines import day_sql, latest_anchor, span_of
@@ -35,11 +36,7 @@ def instalments_due(
     ``LATENESS`` other than that of no due day."""
     limit, after = span_of(how, today)
     parts = [
-        and_(
-            Application.revision_id == revision.id,
-            _owed(revision, place, row),
-            _dated(calendar, revision, row, limit, after),
-        )
+        _owed_between(calendar, revision, place, limit, after)
         for revision in revisions
         for place, row in enumerate(revision.instalments, 1)
         if row.due
@@ -54,7 +51,8 @@ def parts_due(session: Session, calendar: Calendar, application: Application) ->
         if not row.due:
             continue
         anchor, needs = day_sql(row.due["after"], application.revision)
-        owed = select(anchor).select_from(source(needs)).where(
+        tables = source(needs | guards_of(application.revision))
+        owed = select(anchor).select_from(tables).where(
             Application.id == application.id, _owed(application.revision, place, row)
         )  # fmt: skip
         day = session.scalar(owed)
@@ -63,19 +61,28 @@ def parts_due(session: Session, calendar: Calendar, application: Application) ->
     return found
 
 
-def _owed(revision: Revision, place: int, row: Instalment) -> ColumnElement[bool]:
-    return and_(DECIDED > 0, is_released(revision, row), is_unpaid(place), is_payable(revision))
-
-
-def _dated(
-    calendar: Calendar, revision: Revision, row: Instalment, limit: date | None, after: date | None
+def _owed_between(
+    calendar: Calendar, revision: Revision, place: int, limit: date | None, after: date | None
 ) -> ColumnElement[bool]:
+    """Cases of *revision* whose instalment *place* is owed, due by *limit* and later than *after*,
+    where there are such bounds."""
+    row = revision.instalments[place - 1]
     rule = row.due or {}
     anchor, needs = day_sql(rule["after"], revision)
-    bounds = [anchor <= latest_anchor(calendar, rule, limit) if limit else anchor.is_not(None)]
+    where = [Application.revision_id == revision.id, _owed(revision, place, row)]
+    where.append(anchor <= latest_anchor(calendar, rule, limit) if limit else anchor.is_not(None))
     if after is not None:
-        bounds.append(anchor > latest_anchor(calendar, rule, after))
+        where.append(anchor > latest_anchor(calendar, rule, after))
+    needs |= guards_of(revision)
     if not needs:
-        return and_(*bounds)
-    found = select(Application.id).select_from(source(needs)).where(*bounds)
-    return Application.id.in_(found.where(Application.revision_id == revision.id))
+        return and_(*where)
+    return Application.id.in_(select(Application.id).select_from(source(needs)).where(*where))
+
+
+def _owed(revision: Revision, place: int, row: Instalment) -> ColumnElement[bool]:
+    return and_(
+        Application.amount_fen > 0,
+        may_be_paid(revision),
+        is_released(revision, row),
+        is_unpaid(place),
+    )

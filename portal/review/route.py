@@ -118,6 +118,7 @@ class StageBook:
                 selectinload(Revision.bounds),
                 selectinload(Revision.fields),
                 selectinload(Revision.instalments),
+                selectinload(Revision.allocations),
             )
         )
         self._revisions: Mapping[int, Revision] = {row.id: row for row in loaded}

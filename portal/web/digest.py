@@ -82,7 +82,11 @@ def rules(session: Session) -> Rules:
     """By what the numbers of today are counted."""
     revisions = session.scalars(
         select(Revision)
-        .options(selectinload(Revision.stages), selectinload(Revision.instalments))
+        .options(
+            selectinload(Revision.stages),
+            selectinload(Revision.instalments),
+            selectinload(Revision.allocations),
+        )
         .order_by(Revision.id)
     )
     return Rules(calendar_of(session), revisions.all())
