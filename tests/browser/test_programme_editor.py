@@ -12,6 +12,7 @@ import pytest
 from flask import Flask
 from playwright.sync_api import Locator, Page, expect
 
+from admin_views.programme_book import SCREENS
 from models.base import begin_writing, db
 from models.programme import Revision
 from portal.access.accounts import system_actor
@@ -27,12 +28,6 @@ from tests.conftest import PASSWORD, City
 DAY = date(2027, 5, 10)
 Shot = Callable[[Page, str], Path]
 PACKS = sorted((ROOT / "seed" / "programmes").glob("*.yaml"))
-SCREENS = {
-    "windows": "window", "channels": "channel", "fields": "formfield", "facts": "derivedfact",
-    "attachments": "attachmentrule", "conditions": "condition", "tiers": "awardtier",
-    "bounds": "bound", "orders": "orderkey", "stages": "stage", "allocations": "allocationrule",
-    "shares": "share", "instalments": "instalment",
-}  # fmt: skip
 
 
 @pytest.fixture

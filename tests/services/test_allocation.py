@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import pytest
+from flask import Flask
 from sqlalchemy import literal, select, text, update
 from sqlalchemy.orm import Session
 
 from models.allocation import AllocationItem, AllocationRun
 from models.application import APPROVED, PAID, REFUSED, Application
+from models.base import Refusal, begin_writing, db
 from models.catalogue import Catalogue, CatalogueEntry
 from models.certificate import SkillCertificate
 from models.decision import Decision
@@ -317,23 +322,44 @@ def test_payments_follow_what_was_granted_to_the_fen(fund: Funder, city: City) -
     assert list(violations(session)) == []
 
 
-def test_two_finals_of_one_row_are_never_both_made(fund: Funder) -> None:
+def test_two_finals_of_one_row_are_never_both_made(fund: Funder, app: Flask) -> None:
     made = fund("{key: pool, title: t, method: lottery, budget: 1500}")
     made.approve(3)
     one, other = made.try_out("pool"), made.try_out("pool")
     assert one.seed != other.seed
-    made.settle(one)
-    with pytest.raises(Overtaken):
-        made.settle(other)
-    with pytest.MonkeyPatch.context() as patch:  # as if both were settled in one moment
+    made.session.commit()
+    both = threading.Barrier(2)
+    with ThreadPoolExecutor(2) as people:
+        said = list(people.map(partial(_settled, app, made.finance, both), (one.id, other.id)))
+    assert sorted(said) == ["Overtaken", "final"]
+    made.session.expire_all()
+    other = next(run for run in (one, other) if run.state == "trial")
+    with pytest.MonkeyPatch.context() as patch:  # as if neither had seen the other
         patch.setattr(granting, "finals_before", lambda *_args: 0)
         with pytest.raises(Overtaken):
             made.settle(other)
-    assert made.session.get_one(AllocationRun, other.id).state == "trial"
     other.earlier = 1
     made.session.flush()
     with pytest.raises(CasesChanged):
         made.settle(other)
+
+
+def _settled(app: Flask, finance: Actor, both: threading.Barrier, run_id: int) -> str:
+    """What becomes of one of two runs that are made final in one moment."""
+    with app.app_context():
+        begin_writing()
+        session = db.session()
+        both.wait()
+        try:
+            settle(session, finance, CLOCK, session.get_one(AllocationRun, run_id))
+            session.commit()
+        except Refusal as refusal:
+            session.rollback()
+            return type(refusal).__name__
+        finally:
+            session.close()
+            begin_writing(False)
+        return "final"
 
 
 def test_a_case_that_changed_since_refuses_the_run(fund: Funder) -> None:

@@ -12,6 +12,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
+from admin_views.programme_book import SCREENS
 from models.audit import AuditEntry
 from models.base import begin_writing, db
 from models.programme import (
@@ -36,13 +37,6 @@ from tests.web.pages import Browser
 
 CODE = "sh-skill-2026"
 PACKS = sorted((ROOT / "seed" / "programmes").glob("*.yaml"))
-SCREENS = {
-    "windows": "window", "channels": "channel", "fields": "formfield", "facts": "derivedfact",
-    "attachments": "attachmentrule", "conditions": "condition", "tiers": "awardtier",
-    "bounds": "bound", "orders": "orderkey", "stages": "stage", "allocations": "allocationrule",
-    "shares": "share", "instalments": "instalment",
-    "payments": "paymentrule",
-}  # fmt: skip
 NEW = {
     "title": "新项目", "code": "new-skill-2027", "family": "new-skill", "year": "2027",
     "subject": "skill_certificate", "number_prefix": "N27-", "like": "",
