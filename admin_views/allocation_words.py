@@ -24,7 +24,7 @@ MOST_POOLS, SHOWN_LOT = 6, 10
 
 def sections(run: AllocationRun) -> list[Section]:
     """By which rules and by whom it was made, and what each pool comes to."""
-    facts = [Fact(label, words) for label, words in record_of(run, told)]
+    facts = [Fact(label, words) for label, words in record_of(db.session(), run, told)]
     if may(current_actor(), "allocation:export"):
         link = cells.link(url_for(".sheet", row_id=run.id), f"{run.number}.xlsx", drawer=False)
         facts.append(Fact(_("Record"), link))

@@ -21,6 +21,7 @@ from portal.funding.allocation_list import (
     pool_names,
     pools_of,
     remainder_of,
+    trials_before,
 )
 
 Told = Callable[[str, dict[str, Any]], str]
@@ -64,7 +65,7 @@ def write_allocation(
     return count
 
 
-def record_of(run: AllocationRun, told: Told) -> list[tuple[str, str]]:
+def record_of(session: Session, run: AllocationRun, told: Told) -> list[tuple[str, str]]:
     """By which rules, by whom and when *run* was made, as pairs of a label and words."""
     row = row_of(run)
     lines = [
@@ -76,6 +77,8 @@ def record_of(run: AllocationRun, told: Told) -> list[tuple[str, str]]:
         (N_("Window"), _window(run)),
         (N_("Seed"), run.seed or ""),
         (N_("Order of the lots"), told(_LOTS, {}) if run.seed else ""),
+        (N_("Tried before"), _tried(session, run, told) if run.seed else ""),
+        (N_("Reading"), row.reading),
         (N_("State"), told(RUN_STATES[run.state], {})),
         (N_("Made by"), _who(run.made_by, run.made_at)),
         (N_("Settled by"), _who(run.settled_by, run.settled_at)),
@@ -114,6 +117,12 @@ _UNCLEAR = N_("%(count)s applications: what decides about them is not stated")
 def _yuan(fen: int) -> str:
     whole, rest = divmod(fen, 100)
     return f"{whole:,}.{rest:02d}"
+
+
+def _tried(session: Session, run: AllocationRun, told: Told) -> str:
+    """How often the same lots might have been drawn otherwise."""
+    count = trials_before(session, run)
+    return told(N_("%(count)s times since the last final run"), {"count": count})
 
 
 def _window(run: AllocationRun) -> str:
@@ -159,7 +168,7 @@ def _feet(
     session: Session, actor: Actor, run: AllocationRun, told: Told
 ) -> Iterator[tuple[Any, ...]]:
     """The record, then a line a pool: what there was, was granted, and is left."""
-    for label, words in record_of(run, told):
+    for label, words in record_of(session, run, told):
         yield _line(label, words)
     pools = pools_of(session, actor, run)
     names = pool_names(session, run, pools)

@@ -10,6 +10,7 @@ from sqlalchemy import Select, func, or_, select
 from sqlalchemy.orm import Session
 
 from models.allocation import (
+    FINAL,
     PRO_RATA,
     TIER,
     AllocationItem,
@@ -97,6 +98,19 @@ def remainder_of(pool: AllocationPool) -> int | None:
 def missing_of(pool: AllocationPool) -> int:
     """What is missing for all cases of *pool* to get what they ask for, in fen."""
     return 0 if pool.left_fen is None else max(0, pool.asked_fen - pool.left_fen)
+
+
+def trials_before(session: Session, run: AllocationRun) -> int:
+    """How many trials of the row were made before *run* and after the last final run."""
+    same = (
+        AllocationRun.programme_id == run.programme_id,
+        AllocationRun.row_key == run.row_key,
+        AllocationRun.window_key == run.window_key,
+        AllocationRun.earlier == run.earlier,
+        AllocationRun.id < run.id,
+        AllocationRun.state != FINAL,
+    )
+    return session.execute(select(func.count()).where(*same)).scalar_one()
 
 
 def pool_names(
