@@ -15,7 +15,6 @@ from models.sharing import Instalment
 from portal.calendar import Calendar, Due
 from portal.funding.dues import is_released, is_unpaid
 from portal.policy.allocations import is_payable
-from portal.policy.allocations import guards_of, may_be_paid
 from portal.policy.facts import source
 from portal.policy.shares import DECIDED
 from portal.review.deadlines import day_sql, latest_anchor, span_of
@@ -51,8 +50,7 @@ def parts_due(session: Session, calendar: Calendar, application: Application) ->
         if not row.due:
             continue
         anchor, needs = day_sql(row.due["after"], application.revision)
-        tables = source(needs | guards_of(application.revision))
-        owed = select(anchor).select_from(tables).where(
+        owed = select(anchor).select_from(source(needs)).where(
             Application.id == application.id, _owed(application.revision, place, row)
         )  # fmt: skip
         day = session.scalar(owed)
@@ -73,16 +71,10 @@ def _owed_between(
     where.append(anchor <= latest_anchor(calendar, rule, limit) if limit else anchor.is_not(None))
     if after is not None:
         where.append(anchor > latest_anchor(calendar, rule, after))
-    needs |= guards_of(revision)
     if not needs:
         return and_(*where)
     return Application.id.in_(select(Application.id).select_from(source(needs)).where(*where))
 
 
 def _owed(revision: Revision, place: int, row: Instalment) -> ColumnElement[bool]:
-    return and_(
-        Application.amount_fen > 0,
-        may_be_paid(revision),
-        is_released(revision, row),
-        is_unpaid(place),
-    )
+    return and_(DECIDED > 0, is_released(revision, row), is_unpaid(place), is_payable(revision))

@@ -56,7 +56,7 @@ def test_overdue_cases_have_a_tab_and_show_their_day_with_its_clause(hall: Hall)
     assert (counts["counts"]["overdue"], counts["counts"]["due"]) == (3, 0)
     page = browser.get("/application/?tab=overdue").text
     assert page.count("已逾期") >= 3
-    assert len(re.findall(r"2026-\d\d-\d\d 已逾期.*?四（一）3", page)) == 3
+    assert len(re.findall(r">2026-\d\d-\d\d 已逾期.*?四（一）3<", page)) == 3
     assert "已逾期" not in browser.get("/application/?tab=all").text
     case = browser.get(f"/application/details/?id={hall.ids[0]}").text
     assert re.search(r"2026-\d\d-\d\d 已逾期.*?四（一）3", case)
