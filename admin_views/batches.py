@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from flask import abort, flash, redirect, request, url_for
 from flask_admin import expose
 from flask_wtf import FlaskForm
+from sqlalchemy import ColumnElement
 from sqlalchemy.orm import joinedload
 from wtforms import DateField, SelectField, StringField
 from wtforms.validators import InputRequired, Length
@@ -18,6 +19,7 @@ from admin_views.batch_papers import PERMISSIONS as PAPER_PAGES
 from admin_views.batch_papers import BatchPapers
 from admin_views.choices import districts, offered, programmes, worded
 from admin_views.filters import ListFilter, equals, equals_number
+from admin_views.listing import ListTab
 from models.base import N_, Refusal, db
 from models.funding import (
     BATCH_STATES,
@@ -79,6 +81,12 @@ class BatchView(BatchPapers, PortalModelView):
                    districts),
         ListFilter("state", _l("State"), equals(PaymentBatch.state),
                    lambda: worded(BATCH_STATES)),
+    )  # fmt: skip
+    list_tabs = (
+        ListTab("all", _l("All"), lambda: ()),
+        ListTab("open", _l("On its way"), lambda: [_is_open()]),
+        ListTab("late", _l("Overdue"), lambda: [
+            _is_open(), PaymentBatch.due_on < clock().today()]),
     )  # fmt: skip
     list_empty = _l("Finance makes a batch from finally approved applications.")
 
@@ -242,6 +250,11 @@ class BatchView(BatchPapers, PortalModelView):
                 Action("cancel", _("Cancel the batch"), icon="x", tone="refuse", direct=True)
             )
         return steps
+
+
+def _is_open() -> ColumnElement[bool]:
+    """Its people are not paid yet."""
+    return PaymentBatch.state.in_((MADE, TRANSFERRED))
 
 
 def _payment_list(batch: PaymentBatch) -> Any:

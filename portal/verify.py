@@ -15,7 +15,7 @@ from models.evidence import PastAward
 from models.publicity import Objection
 from models.types import Sealed
 from portal.access import audit
-from portal.funding import allocation_proof, ledger, proof
+from portal.funding import allocation_proof, ledger_proof, proof
 from portal.review import attachment_proof, invariants, panel_proof
 
 Proof = Callable[[Session], Iterator[str]]
@@ -53,7 +53,7 @@ def _unopened(session: Session, entity: type, name: str, attribute: Sealed) -> I
 PROOFS: tuple[Proof, ...] = (
     audit.broken_links,
     invariants.violations,
-    ledger.violations,
+    ledger_proof.violations,
     proof.violations,
     allocation_proof.violations,
     attachment_proof.violations,

@@ -49,12 +49,6 @@ def filled() -> str:
 
 
 @pytest.fixture
-def filled() -> str:
-    """The walk builds its own city."""
-    return "migrated"
-
-
-@pytest.fixture
 def walk(app: Flask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Walk:
     """A project whose first instalment is released."""
     text = (books.PROGRAMMES / f"{CODE}.yaml").read_text(encoding="utf-8")

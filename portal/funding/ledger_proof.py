@@ -1,0 +1,135 @@
+"""Ledger, payments, batches and budgets set against each other, for ``flask verify``."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from sqlalchemy import case, func, select, text
+from sqlalchemy.orm import Session
+
+from models.funding import (
+    BOUNCED,
+    CANCELLED,
+    MADE,
+    TRANSFERRED,
+    Budget,
+    LedgerEntry,
+    LedgerPosting,
+    Payment,
+    PaymentBatch,
+    PaymentReversal,
+    PaymentShare,
+)
+from portal.funding import ledger
+from portal.funding.ledger import BUDGET, RECOVERED, RETURNED, came_back_before
+
+
+def violations(session: Session) -> Iterator[str]:
+    """Each way in which ledger, payments, batches and budgets disagree, as a sentence."""
+    yield from _unbalanced(session)
+    yield from _batches_off(session)
+    yield from _budgets_off(session)
+    yield from _purses_off(session)
+
+
+def _unbalanced(session: Session) -> Iterator[str]:
+    total = func.coalesce(func.sum(LedgerPosting.amount_fen), 0)
+    sides = func.count(LedgerPosting.id)
+    rows = session.execute(
+        select(LedgerEntry.key, total)
+        .outerjoin(LedgerPosting, LedgerPosting.entry_id == LedgerEntry.id)
+        .group_by(LedgerEntry.id, LedgerEntry.key)
+        .having((total != 0) | (sides < 2))
+    )
+    for key, fen in rows:
+        yield f"ledger: entry {key} does not balance ({fen} fen)"
+
+
+def _batches_off(session: Session) -> Iterator[str]:
+    total = func.coalesce(func.sum(Payment.amount_fen), 0)
+    rows = session.execute(
+        select(PaymentBatch.number, PaymentBatch.total_fen, total)
+        .outerjoin(Payment, Payment.batch_id == PaymentBatch.id)
+        .group_by(PaymentBatch.id)
+        .having(
+            (PaymentBatch.total_fen != total)
+            | (PaymentBatch.payments_count != func.count(Payment.id))
+        )
+    )
+    for number, said, found in rows:
+        yield f"payment: batch {number} says {said} fen, its payments come to {found}"
+
+
+def _budgets_off(session: Session) -> Iterator[str]:
+    spent = (
+        select(PaymentBatch.programme_id, func.sum(PaymentBatch.budget_fen).label("fen"))
+        .where(PaymentBatch.state != CANCELLED)
+        .group_by(PaymentBatch.programme_id)
+        .subquery()
+    )
+    found = func.coalesce(spent.c.fen, 0)
+    rows = session.execute(
+        select(Budget.programme_id, Budget.spent_fen, Budget.cap_fen, found)
+        .outerjoin(spent, spent.c.programme_id == Budget.programme_id)
+        .where((Budget.spent_fen != found) | (Budget.spent_fen > Budget.cap_fen))
+    )
+    for programme_id, said, cap, real in rows:
+        yield f"budget: programme {programme_id} spent {said} of {cap} fen, batches come to {real}"
+
+
+def _purses_off(session: Session) -> Iterator[str]:
+    """Per batch and payer: what the ledger holds is what payments and reversals say.
+
+    What was cancelled lies nowhere.
+    """
+    found, again = _in_purses(session), came_back_before()
+    shares = session.execute(
+        select(
+            PaymentBatch.number,
+            PaymentBatch.state,
+            PaymentShare.payer_id,
+            case((again, 1), else_=0).label("again"),
+            PaymentReversal.kind,
+            func.sum(PaymentShare.amount_fen),
+        )
+        .join(Payment, Payment.batch_id == PaymentBatch.id)
+        .join(PaymentShare, PaymentShare.payment_id == Payment.id)
+        .outerjoin(PaymentReversal, PaymentReversal.payment_id == Payment.id)
+        .where(PaymentBatch.state != CANCELLED)
+        .group_by(
+            PaymentBatch.number,
+            PaymentBatch.state,
+            PaymentShare.payer_id,
+            text("again"),
+            PaymentReversal.kind,
+        )
+    )
+    expected: Counter[tuple[str, int, str]] = Counter()
+    for number, state, payer, is_again, reversal, fen in shares:
+        expected[number, payer, RETURNED if is_again else BUDGET] -= int(fen)
+        expected[number, payer, _lies_in(state, reversal)] += int(fen)
+    off = {key[0] for key in found.keys() | expected.keys() if found[key] != expected[key]}
+    for number in sorted(off):
+        yield f"ledger: the postings of batch {number} do not match its payments"
+
+
+def _in_purses(session: Session) -> Counter[tuple[str, int, str]]:
+    rows = session.execute(
+        select(
+            PaymentBatch.number,
+            LedgerPosting.payer_id,
+            LedgerPosting.purse,
+            func.sum(LedgerPosting.amount_fen),
+        )
+        .join(LedgerEntry, LedgerEntry.batch_id == PaymentBatch.id)
+        .join(LedgerPosting, LedgerPosting.entry_id == LedgerEntry.id)
+        .group_by(PaymentBatch.number, LedgerPosting.payer_id, LedgerPosting.purse)
+    )
+    return Counter({(number, payer, purse): int(fen) for number, payer, purse, fen in rows})
+
+
+def _lies_in(state: str, reversal: str | None) -> str:
+    if reversal is not None:
+        return RETURNED if reversal == BOUNCED else RECOVERED
+    return {MADE: ledger.COMMITTED, TRANSFERRED: ledger.TRANSFERRED}.get(state, ledger.PAID)
