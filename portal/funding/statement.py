@@ -36,6 +36,9 @@ KINDS = {
 }
 
 
+FIRST_YEAR, LAST_YEAR = 2000, 2100
+
+
 class BadMonth(Refusal):
     """The text is no month."""
 
@@ -101,9 +104,12 @@ def month_of(text: str) -> date | None:
     if not text:
         return None
     try:
-        return date.fromisoformat(f"{text}-01")
+        found = date.fromisoformat(f"{text}-01")
     except ValueError:
         raise BadMonth(text=text[:20]) from None
+    if not FIRST_YEAR <= found.year <= LAST_YEAR:
+        raise BadMonth(text=text[:20])
+    return found
 
 
 def statement_of(

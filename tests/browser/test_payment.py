@@ -127,7 +127,7 @@ def _pay(page: Page, screenshot: Shot | None = None) -> None:
     if screenshot is not None:
         screenshot(page, "batch-papers-1440")
         page.locator("dt:text-is('划拨收据') + dd a").first.click()
-        expect(page.locator(".jx-document")).to_contain_text("元整")
+        expect(page.locator(".jx-document")).to_contain_text("陆仟元整")
         screenshot(page, "receipt-1440")
     _log_in(page, "finance")
     page.goto(batch)

@@ -128,7 +128,8 @@ def test_statements_and_requests_are_shown_as_far_as_one_sees(till: Till) -> Non
     assert "3,000" in till.browser("district").get("/statement/?month=").text
     assert "3,000" not in till.browser("stranger").get("/statement/?month=").text
     assert till.browser("centre").get("/statement/").status_code == 403
-    assert browser.get("/statement/?month=20").status_code == 302
+    for wrong in ("20", "9999-12", "0001-01", "2026-13", "x'"):
+        assert browser.get(f"/statement/?month={wrong}").status_code == 302, wrong
     assert browser.get("/statement/?month=&number=S26-0").status_code == 302
     with till.app.app_context():
         number = db.session.scalars(select(Application.number).limit(1)).one()
