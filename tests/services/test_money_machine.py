@@ -1,5 +1,5 @@
 """Money under any order of events, against a plain model: nobody twice, nothing over the budget,
-every share, instalment and purse to the fen.
+what is short in its order, every share, instalment and purse to the fen.
 
 ``MONEY_RUNS`` and ``MONEY_STEPS`` make it longer.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
@@ -17,6 +18,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from models.allocation import AllocationRun
 from models.application import APPROVED, PAID, REFUSED, WAITING, Application
 from models.base import Refusal
 from models.decision import PASS, REJECT
@@ -24,8 +26,10 @@ from models.funding import BOUNCED, RECOVERED, Budget, Payment, PaymentBatch
 from models.types import Fen
 from portal.access.accounts import system_actor
 from portal.funding import ledger
+from portal.funding.allocation import try_out
 from portal.funding.budget import set_budget
 from portal.funding.cancelling import cancel_batch
+from portal.funding.granting import settle
 from portal.funding.payout import make_batch, mark_paid, mark_transferred
 from portal.funding.reversals import reverse_payment
 from portal.policy import packs
@@ -41,6 +45,8 @@ CASES = 10
 AMOUNT, WEIGHTS = 3_000_01, (60, 40)
 """A sum that neither two payers nor two instalments divide."""
 ROUTE = ("grass-roots", "district", "city-approver")
+PLACES = 2
+"""Cases of the second district that the pool has money for."""
 
 
 class _Scene(Scene):
@@ -55,7 +61,12 @@ class _Scene(Scene):
             "  - {key: rest, title: 余款, weight: 40}\n"
         )
         text = text.replace("amount: 3000,", "amount: 3000.01,")
-        text = text.replace("\ntexts:", f"\n{parts}texts:")
+        pool = (
+            "allocations:\n"
+            f"  - {{key: pool, title: 额度, method: first_come, budget: {PLACES * 3000 + 2999}, "
+            "when: [[district.code, is, D1]]}\n"
+        )
+        text = text.replace("\ntexts:", f"\n{pool}{parts}texts:")
         file = self.home / f"{code}.yaml"
         file.write_text(text, encoding="utf-8")
         actor = system_actor(self.session)
@@ -76,10 +87,31 @@ class Model:
     batches: dict[int, tuple[str, dict[tuple[int, int], str]]] = field(default_factory=dict)
     """Batch → its state, and where the money of each of its payments was before."""
 
+    pooled: set[int] = field(default_factory=set)
+    granted: set[int] = field(default_factory=set)
+    waited: set[int] = field(default_factory=set)
+    """Of the cases of the pool, those that hold a grant, and those whom a final run left over."""
+
+    def waiting(self) -> list[int]:
+        """The cases that a run of the pool takes, in their order."""
+        found = [
+            case
+            for case in sorted(self.pooled - self.granted - self.refused)
+            if self.stage[case] >= 2
+        ]
+        return sorted(found, key=lambda case: case not in self.waited)
+
+    def gone(self) -> set[int]:
+        """Granted, then refused, and no money of theirs is out: their places are free."""
+        out = {case for (case, _), purse in self.held.items() if purse in OUT}
+        return (self.granted & self.refused) - out
+
     def due(self) -> list[tuple[int, int]]:
         """Released and not standing anywhere; what the bank returned is due again."""
         found = []
         for case, stage in self.stage.items():
+            if case in self.pooled - self.granted:
+                continue
             for place, needed in ((1, 2), (2, 3)):
                 is_open = self.held.get((case, place)) in (None, "", "returned")
                 if stage >= needed and is_open and case not in self.refused:
@@ -101,6 +133,10 @@ CITY = dict(zip((1, 2), _parts(CITY_FEN), strict=True))
 DISTRICT = dict(zip((1, 2), _parts(DISTRICT_FEN), strict=True))
 
 
+OUT = ("committed", "transferred", "paid")
+"""Where money is that did not come back."""
+
+
 class Machine:
     """The city and its model, moved by the same steps."""
 
@@ -112,6 +148,9 @@ class Machine:
             place = {"district": f"D{number % 2}"}
             case = self.scene.play({"says": "a case", "facts": {}, "place": place})
             self.model.stage[case] = 0
+            if number % 2:
+                self.model.pooled.add(case)
+        self.trials: list[tuple[int, dict[int, bool]]] = []
         self.places = [self.scene.places["D0"], self.scene.places["D1"]]
 
     def who(self, role: str) -> Any:
@@ -122,7 +161,7 @@ class Machine:
         """One event, whatever comes of it."""
         events = (
             self.approve, self.approve, self.approve, self.batch, self.batch, self.move, self.move,
-            self.come_back, self.cap, self.reject, self.cancel,
+            self.come_back, self.cap, self.reject, self.cancel, self.allocate, self.allocate,
         )  # fmt: skip
         self.random.choice(events)()
 
@@ -131,14 +170,16 @@ class Machine:
         self._decide(PASS)
 
     def reject(self) -> None:
-        """A stage refuses one case, perhaps after its first instalment."""
-        if self.random.random() < 0.2:
-            self._decide(REJECT)
+        """A stage refuses one case, perhaps after its first instalment or its grant."""
+        held = {case for case in self.model.granted if self.model.stage[case] < 3}
+        if self.random.random() < (0.8 if held - self.model.refused else 0.2):
+            self._decide(REJECT, held)
 
-    def _decide(self, outcome: str) -> None:
+    def _decide(self, outcome: str, rather: Collection[int] = ()) -> None:
         open_ = [c for c, n in self.model.stage.items() if n < 3 and c not in self.model.refused]
         if not open_:
             return
+        open_ = [case for case in open_ if case in rather] or open_
         case = self.random.choice(open_)
         actor = self.who(ROUTE[self.model.stage[case]])
         chosen = select(Application.id).where(Application.id == case)
@@ -153,6 +194,32 @@ class Machine:
             self.model.stage[case] += 1
         else:
             self.model.refused.add(case)
+
+    def allocate(self) -> None:
+        """The pool is tried; that trial, or an older one, is made final."""
+        finance, programme = self.who("finance"), self.scene.revision.programme
+        waiting = self.model.waiting()
+        run = self._tried(try_out, finance, self.clock, programme, "pool")
+        assert bool(run) == bool(waiting)
+        if run:
+            free = PLACES - len(self.model.granted - self.model.gone())
+            self.trials.append((run.id, {case: n < free for n, case in enumerate(waiting)}))
+            assert run.granted == min(free, len(waiting))
+        if not self.trials:
+            return
+        newest = self.random.random() < 0.7
+        number, given = self.trials[-1] if newest else self.random.choice(self.trials)
+        chosen = self.session.get_one(AllocationRun, number, populate_existing=True)
+        state = chosen.state
+        done = self._tried(settle, finance, self.clock, chosen)
+        if run and number == run.id:
+            assert done
+        if done:
+            assert state == "trial"
+            assert set(given) <= set(self.model.waiting())
+            self.model.granted -= self.model.gone()
+            self.model.granted |= {case for case, gets in given.items() if gets}
+            self.model.waited |= {case for case, gets in given.items() if not gets}
 
     def cap(self) -> None:
         """Finance sets the budget, perhaps lower than what is spent."""
@@ -266,6 +333,8 @@ class Machine:
         states = {row.id: row.state for row in rows}
         for case, stage in self.model.stage.items():
             assert states[case] == self._state(case, stage), case
+        granted = select(Application.id).where(Application.granted_fen == AMOUNT)
+        assert set(self.session.scalars(granted)) == self.model.granted
 
     def _state(self, case: int, stage: int) -> str:
         if case in self.model.refused:
