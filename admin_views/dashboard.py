@@ -14,12 +14,15 @@ from admin_views.budget_bars import budgets
 from admin_views.choices import programmes
 from models.application import WAITING
 from models.base import db
+from models.funding import BATCH_STATES, MADE, PAID, TRANSFERRED
 from models.organization import Organization
 from portal.access.permissions import may
 from portal.access.scope import CITY_DEPTH, DISTRICT_DEPTH
 from portal.calendar import calendar_of
+from portal.funding.by_district import batched_fen
 from portal.review.deadlines import DUE_SOON, IN_TIME, LATENESS, NO_DUE, OVERDUE
 from portal.review.flow import AGES, FRESH, OLD, OLDER, Group, flow
+from portal.theme import cells
 from portal.theme.dashboard import Bar, Chart, Dashboard, Measure, Number
 from portal.theme.pages import Tile
 from portal.theme.shapes import Choice, Tone
@@ -32,6 +35,7 @@ AGE_TONES: dict[str, Tone] = {FRESH: "info", OLDER: "gold", OLD: "violet"}
 LATE_TONES: dict[str, Tone] = {
     OVERDUE: "bad", DUE_SOON: "gold", IN_TIME: "info", NO_DUE: "plain",
 }  # fmt: skip
+BATCH_TONES: dict[str, Tone] = {PAID: "good", TRANSFERRED: "info", MADE: "gold"}
 _AGED = [("age", key) for key in AGES]
 _LATE = [("due", OVERDUE), ("due", DUE_SOON)]
 _STANDING = [("due", key) for key in LATENESS]
@@ -66,10 +70,15 @@ def _board(wanted: str, offered: Sequence[tuple[str, str]]) -> Dashboard:
     bars = budgets(int(wanted) if wanted else None) if may(current_actor(), "budget:read") else []
     return Dashboard(
         tiles=_tiles(groups, wanted),
-        charts=[_by_stage(groups, wanted), *_by_place(groups, wanted)] if groups else [],
+        charts=_charts(groups, wanted),
         programmes=choices,
         budgets=bars,
     )
+
+
+def _charts(groups: Sequence[Group], wanted: str) -> list[Chart]:
+    waiting = [_by_stage(groups, wanted), *_by_place(groups, wanted)] if groups else []
+    return [*waiting, *_money(wanted)]
 
 
 def _tiles(groups: Sequence[Group], wanted: str) -> list[Tile]:
@@ -102,7 +111,9 @@ def _by_stage(groups: Sequence[Group], wanted: str) -> Chart:
         count=f"{_sum(groups, {}):,}",
         old=f"{_sum(groups, {'age': OLD}):,}",
     )
-    return Chart("stages", _("By stage and days waited"), says, _("Stage"), measures, bars)
+    return Chart(
+        "stages", _("By stage and days waited"), says, _("Stage"), _("Waiting"), measures, bars
+    )
 
 
 def _by_place(groups: Sequence[Group], wanted: str) -> list[Chart]:
@@ -133,7 +144,39 @@ def _by_place(groups: Sequence[Group], wanted: str) -> list[Chart]:
     )
     measures = [Measure(_(LATENESS[key]), LATE_TONES[key]) for _name, key in _STANDING]
     title = _("By district and due day") if name == "district" else _("By unit and due day")
-    return [Chart("places", title, says, head, measures, bars, max(0, len(most) - MOST))]
+    rest = max(0, len(most) - MOST)
+    return [Chart("places", title, says, head, _("Waiting"), measures, bars, rest)]
+
+
+def _money(wanted: str) -> list[Chart]:
+    """What is in payment batches for each district, and how far it is, for the city."""
+    actor = current_actor()
+    if actor.depth != CITY_DEPTH or not may(actor, "payment:read"):
+        return []
+    found = batched_fen(db.session(), actor, int(wanted) if wanted else None)
+    most = sorted(found.items(), key=lambda pair: -sum(pair[1].values()))
+    titles = _names([place for place, _fen in most[:MOST]])
+    base = {"programme": wanted} if wanted else {}
+
+    def number(fen: int, more: dict[str, str]) -> Number:
+        return Number(fen, url_for("payment.index_view", **more) if fen else "", is_fen=True)
+
+    bars = []
+    for place, fen in most[:MOST]:
+        here = base | {"district": str(place)}
+        parts = [number(fen.get(key, 0), here | {"state": key}) for key in BATCH_TONES]
+        bars.append(Bar(titles.get(place, _("City")), number(sum(fen.values()), here), parts))
+    paid = sum(fen.get(PAID, 0) for fen in found.values())
+    total = sum(sum(fen.values()) for fen in found.values())
+    says = _(
+        "¥%(total)s in payment batches, ¥%(paid)s of it paid",
+        total=cells.yuan(total),
+        paid=cells.yuan(paid),
+    )
+    measures = [Measure(_(BATCH_STATES[key]), tone) for key, tone in BATCH_TONES.items()]
+    title, rest = _("Payments by district (yuan)"), max(0, len(most) - MOST)
+    head = _("District")
+    return [Chart("money", title, says, head, _("Total"), measures, bars, rest)] if bars else []
 
 
 def _bar(

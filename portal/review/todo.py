@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from models.application import APPROVED, HELD, RETURNED, WAITING, Application
 from models.evidence import DIFFERS
+from models.funding import MADE, TRANSFERRED, PaymentBatch
 from models.panel import ScoreSheet
 from models.programme import Revision
 from models.publicity import OPEN, Objection
@@ -107,6 +108,14 @@ def _instalments(desk: Desk, how: str) -> Select[Any]:
     return _seen(desk, instalments_due(desk.calendar, desk.revisions, desk.today, how))
 
 
+def _late_batches(desk: Desk) -> Select[Any]:
+    return select(PaymentBatch.id).where(
+        visible(PaymentBatch, desk.actor),
+        PaymentBatch.state.in_((MADE, TRANSFERRED)),
+        PaymentBatch.due_on < desk.today,
+    )
+
+
 def _sheets(desk: Desk) -> Select[Any]:
     return select(ScoreSheet.id).where(
         visible(ScoreSheet, desk.actor), ScoreSheet.submitted_at.is_(None)
@@ -137,6 +146,7 @@ KINDS: dict[str, tuple[str, Callable[[Desk], Select[Any]]]] = {
     "objections": ("objection:read", _objections),
     "pay_overdue": ("payment:make", lambda desk: _instalments(desk, OVERDUE)),
     "pay_soon": ("payment:make", lambda desk: _instalments(desk, DUE_SOON)),
+    "batches_late": ("payment:export", _late_batches),
     "sheets": ("score:write", _sheets),
 }
 """Each kind of work: whose it is, and the rows that it counts."""

@@ -20,10 +20,11 @@ class Measure:
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """A count and the list of just these rows; nothing leads nowhere."""
+    """A count, or an amount in fen, and the list of just these rows; nothing leads nowhere."""
 
     count: int
     url: str = ""
+    is_fen: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,7 @@ class Chart:
     title: str
     says: str
     head: str
+    total: str
     measures: Sequence[Measure]
     bars: Sequence[Bar]
     rest: int = 0

@@ -73,6 +73,9 @@ LINES: dict[str, Line] = {
     "pay_soon": Line(
         N_("Instalments due soon"), _GRID, {"instalment": "soon"}, "coin-yuan", "warn"
     ),
+    "batches_late": Line(
+        N_("Payment batches overdue"), "payment.index_view", {"tab": "late"}, "receipt", "bad"
+    ),
     "sheets": Line(N_("Score sheets to fill in"), "score.index", {}, "clipboard-check"),
 }  # fmt: skip
 """The kinds of ``portal.review.todo`` in the order in which they are told."""

@@ -6,10 +6,14 @@ import re
 from datetime import date
 
 import pytest
+from sqlalchemy import update
 
+from models.base import begin_writing, db
+from models.funding import PaymentBatch
 from tests.web.halls import Hall, hall
+from tests.web.test_money import Till, till
 
-__all__ = ["hall"]
+__all__ = ["hall", "till"]
 _ROW = re.compile(r'<tr><th scope="row"><span>(.*?)</span>.*?</tr>', re.DOTALL)
 _LINK = re.compile(r'<a href="(/application/\?[^"]+)">([\d,]+)</a>')
 
@@ -71,3 +75,32 @@ def test_a_unit_is_chosen_by_following_a_number(hall: Hall) -> None:
     other = browser.get(f"/application/totals?unit={hall.town.unions['D2-1']}").json
     assert other is not None and other["count"] == 0
     assert browser.get("/application/?unit=x").status_code == 400
+
+
+def test_finance_sees_what_went_out_to_each_district_and_what_is_late(till: Till) -> None:
+    browser = till.browser("finance")
+    page = browser.get("/dashboard/").text
+    links = re.findall(r'<a href="(/payment/\?[^"]+)">([\d,.]+)</a>', page)
+    assert len(links) == 2, "the total, and the batches that are made"
+    for url, yuan in links:
+        totals = url.replace("&amp;", "&").replace("/payment/?", "/payment/totals?")
+        found = browser.get(totals).json
+        assert found is not None and found["sums"]["total_fen"] == int(yuan.replace(",", "")) * 100
+    assert _counts(till, "finance")["batches_late"] == 0
+    with till.app.app_context():
+        begin_writing()
+        db.session.execute(update(PaymentBatch).values(due_on=date(2026, 10, 19)))
+        db.session.commit()
+        begin_writing(False)
+    assert _counts(till, "finance")["batches_late"] == 1
+    late = browser.get("/payment/totals?tab=late").json
+    assert late is not None and late["count"] == 1
+    assert _counts(till, "stranger")["batches_late"] == 0
+    assert "/payment/?" not in till.browser("unit").get("/dashboard/").text
+
+
+def _counts(till: Till, who: str) -> dict[str, int]:
+    answer = till.browser(who).get("/counts").json
+    assert answer is not None
+    counts: dict[str, int] = answer["counts"]
+    return counts
