@@ -66,10 +66,10 @@ FOUND = {
         ("admin", "%", 0),
     ),
     "account": (
-        ("admin", "unit", 2),
+        ("admin", "unit", 3),  # with the one of every stocked database
         ("admin", "UNIT1", 1),
         ("admin", "clerk", 2),
-        ("clerk1", "unit", 1),
+        ("clerk1", "unit", 2),
         ("clerk1", "clerk2", 0),
         ("clerk1", "admin", 0),
         ("admin", "%", 0),
