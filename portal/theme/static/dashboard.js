@@ -47,7 +47,7 @@
       legend: { top: 0, left: 0, textStyle: words, itemWidth: 12, itemHeight: 12 },
       // drawn, not made of HTML: the page allows no inline style
       tooltip: { trigger: "axis", axisPointer: { type: "shadow" }, renderMode: "richText" },
-      xAxis: { type: "value", minInterval: 1, splitLine: line, axisLabel: words },
+      xAxis: { type: "value", minInterval: 1, splitLine: line, axisLabel: { ...words, hideOverlap: true } },
       yAxis: {
         type: "category", data: names, axisTick: { show: false }, axisLine: line,
         axisLabel: { ...words, formatter: cut },
