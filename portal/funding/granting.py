@@ -30,14 +30,8 @@ from portal.access.actor import Actor
 from portal.access.permissions import require
 from portal.access.trail import record_batch
 from portal.clock import Clock
-from portal.funding.allocation import (
-    finals_before,
-    granted_before,
-    held_by,
-    is_gone,
-    row_of,
-    try_out,
-)
+from portal.funding.allocation import finals_before, row_of, try_out
+from portal.funding.freezing import granted_before, held_by, is_gone
 
 SHORTEST_REASON, LONGEST_REASON = 2, 500
 MOST_FEN, MOST_PLACES = 10**14, 10_000_000
