@@ -42,7 +42,6 @@ from models.allocation import (
 from models.application import REFUSED, WITHDRAWN, Application
 from models.base import N_, Refusal
 from models.functions import part_of
-from models.funding import Payment
 from models.programme import OrderKey, Programme, Revision
 from models.sharing import Instalment
 from portal.funding.dues import has_money, is_released
@@ -160,15 +159,14 @@ def _left_out(run: AllocationRun, row: Allocation, revision: Revision) -> Select
 
 
 def _waiting(run: AllocationRun, row: Allocation, revision: Revision) -> list[Sql]:
-    """Released by their stage, with nothing granted or paid yet, of the run's window."""
+    """Released by their stage, of the run's window, with nothing granted yet and no money out."""
     parts: list[Instalment | None] = [*revision.instalments] or [None]
-    paid = select(Payment.id).where(Payment.application_id == Application.id)
     return [
         Application.revision_id == revision.id,
         Application.granted_fen.is_(None),
         Application.amount_fen > 0,
         or_(*(is_released(revision, part) for part in parts)),
-        ~paid.correlate(Application).exists(),
+        ~has_money(),
         _in_window(run, row, revision),
     ]
 
