@@ -44,7 +44,7 @@ def generate_command(applications: int, code: str | None) -> dict[str, Any]:
 
 @bench.command("run")
 @click.option("--runs", type=int, default=15, show_default=True)
-@click.option("--skip", default="", help="Of pages, bulk, export, judge, money: names, commas between.")
+@click.option("--skip", default="", help="Some of pages,bulk,export,judge,money.")
 @verb
 def run_command(runs: int, skip: str) -> dict[str, Any]:
     """Measure on the database as it is; each row beside the bare statement of the same run."""
