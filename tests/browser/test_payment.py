@@ -93,7 +93,7 @@ def test_a_project_is_paid_in_two_instalments_with_its_papers(
     page.goto("/statement/")
     expect(page.locator("body")).to_contain_text("账目平衡")
     for paid in ("10,000", "20,000"):
-        expect(page.locator(".jx-owed").first).to_contain_text(paid)
+        expect(page.locator(".jx-sums").first).to_contain_text(paid)
     screenshot(page, "statement-1440")
     page.set_viewport_size({"width": 390, "height": 844})
     page.wait_for_timeout(400)
