@@ -90,7 +90,7 @@ def _page(revision: Revision, offered: list[Programme], found: Simulation | None
     exports = found is not None and found.flips and may(current_actor(), "application:export")
     return Trial(
         title=revision.programme.title,
-        subtitle=str(revision),
+        subtitle=_("Revision %(number)s", number=revision.number),
         revision_id=revision.id,
         back_url=url_for(".book", id=revision.id),
         programmes=[(row.code, row.title) for row in offered],
