@@ -140,6 +140,8 @@ def _seed(row: Allocation, seed: str) -> str | None:
 
 
 def _number(session: Session, programme: Programme) -> str:
+    # who tries at the same moment waits for the number after ours
+    session.execute(select(Programme.id).where(Programme.id == programme.id).with_for_update())
     made = session.scalar(
         select(func.count())
         .select_from(AllocationRun)
