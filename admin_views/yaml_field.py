@@ -8,9 +8,9 @@ from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
-from ruamel.yaml.events import AliasEvent
 from wtforms import TextAreaField, ValidationError
 
+from portal.policy.pack_files import unreadable
 from portal.translations.words import gettext as _
 
 LONGEST = 20_000
@@ -85,8 +85,8 @@ class YamlField(TextAreaField):
 
 
 def _loaded(text: str) -> Any:
-    """The value that *text* is; an alias could make much of little, so there are none."""
-    if len(text) > LONGEST or any(isinstance(e, AliasEvent) for e in YAML().parse(text)):
+    """The value that *text* is, which has nothing that a pack may not have."""
+    if len(text) > LONGEST or next(unreadable(text), None) is not None:
         raise ValueError(len(text))
     return YAML(typ="safe", pure=True).load(text) if text.strip() else None
 

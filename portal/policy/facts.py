@@ -209,18 +209,25 @@ def _own(revision: Revision) -> dict[str, Fact]:
 def _own_fact(key: str, revision: Revision) -> Fact | None:
     """The revision's own fact called *key*; no other is made, so that derived facts may name
     facts."""
-    return next((make(row, revision) for own, make, row in _rows(revision) if own == key), None)
+    return next((make(row, revision) for _, make, row in _rows(revision, key)), None)
 
 
-def _rows(revision: Revision) -> Iterator[tuple[str, Callable[[Any, Revision], Fact], Any]]:
-    """The key of each own fact, and how it is made of which row."""
+def _rows(
+    revision: Revision, only: str | None = None
+) -> Iterator[tuple[str, Callable[[Any, Revision], Fact], Any]]:
+    """The key of each own fact, or of the one called *only*, and how it is made of which row."""
     for field_row in revision.fields:
+        if only not in (None, field_row.key):
+            continue
         if field_row.kind == "table":
             yield field_row.key, _table_fact, field_row
         elif _is_fact(field_row):
             yield field_row.key, _form_fact, field_row
-    yield from ((row.key, _derived, row) for row in revision.facts)
-    yield from ((f"attachment.{row.key}", _attached, row) for row in revision.attachments)
+    others: list[tuple[str, Callable[[Any, Revision], Fact], Any]] = [
+        (row.key, _derived, row) for row in revision.facts
+    ]
+    others += [(f"attachment.{row.key}", _attached, row) for row in revision.attachments]
+    yield from (found for found in others if only in (None, found[0]))
 
 
 def _is_fact(row: FormField) -> bool:

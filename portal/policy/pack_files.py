@@ -91,7 +91,7 @@ def _load(path: Path) -> tuple[Any, Flaw | None]:
         text = path.read_bytes()[: _LARGEST + 1].decode()
         if len(text) > _LARGEST:
             return None, Flaw(1, "", N_("this file is too large for a pack"))
-        flaw = next(_unreadable(text), None)
+        flaw = next(unreadable(text), None)
         marks = None if flaw else YAML().load(text)
     except DuplicateKeyError as error:
         return None, _marked(error, N_("a key stands twice here"))
@@ -104,7 +104,7 @@ def _load(path: Path) -> tuple[Any, Flaw | None]:
     return marks, flaw
 
 
-def _unreadable(source: str) -> Iterator[Flaw]:
+def unreadable(source: str) -> Iterator[Flaw]:
     """What YAML allows and a pack does not."""
     depth = 0
     for event in YAML().parse(source):

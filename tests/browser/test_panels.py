@@ -36,7 +36,7 @@ def settings() -> dict[str, object]:
 
 
 @pytest.fixture
-def filled() -> str:
+def template() -> str:
     """The hall builds its own city."""
     return "migrated"
 

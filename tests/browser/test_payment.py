@@ -43,7 +43,7 @@ def settings() -> dict[str, object]:
 
 
 @pytest.fixture
-def filled() -> str:
+def template() -> str:
     """The walk builds its own city."""
     return "migrated"
 

@@ -43,7 +43,7 @@ GIVEN = "D1-1"
 """The union whose case the expert was given to score; they see no other."""
 WRITERS = ("bureau", "unit", "expert")
 """One of each kind of subtree: with unions below, a single one, a case alone."""
-CODES = ("SH", "D1", "D1-1", "D1-2", "D2", "D2-1", "G1", "G1-1")
+CODES = ("SH", "D1", "D1-1", "D1-2", "D2-1", "G1")
 POSTED_NAMES = ("id", "rowid", "pk", "organization", "organization_id", "account_id")
 
 

@@ -38,6 +38,12 @@ def settings() -> dict[str, object]:
     return {"today": MONDAY}
 
 
+@pytest.fixture
+def template() -> str:
+    """The hall builds its own city."""
+    return "migrated"
+
+
 @dataclass
 class Desk:
     """Two projects in two districts: one waits for experts, one for its notice."""
