@@ -30,6 +30,10 @@ Shot = Callable[[Page, str], Path]
 PACKS = sorted((ROOT / "seed" / "programmes").glob("*.yaml"))
 
 
+MOST = 5
+"""Rows of a section that the widgets are tried on, each unlike the others."""
+
+
 @pytest.fixture
 def settings() -> dict[str, object]:
     """A day inside the new window."""
@@ -346,7 +350,7 @@ def test_the_widgets_change_nothing_by_themselves(
         urls = [
             f"/{SCREENS[section]}/edit/?id={row.id}"
             for section in SECTIONS
-            for row in _unlike(revisions, section)
+            for row in _unlike(revisions, section)[-MOST:]
             if section not in ("windows", "channels", "fields") or getattr(row, "choices", None)
         ]
     _sign_in(page, "centre")
