@@ -42,6 +42,8 @@ from tests.support.cases import ROLES, published
 
 PASSWORD = "kite-plum-91-harbour"
 TODAY = date(2026, 5, 20)
+MEMORY, ROOM = Path("/dev/shm"), 2**31
+"""Where PostgreSQL's many short databases lie, and the free bytes that this takes."""
 
 
 @pytest.hookimpl(wrapper=True)
@@ -67,7 +69,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 PLAIN = {
     "test_accounts", "test_applications_out", "test_attachments", "test_commands",
     "test_contradictions", "test_corrections", "test_demo", "test_digests", "test_intake",
-    "test_login", "test_organizations", "test_packs", "test_panels", "test_papers",
+    "test_login", "test_moving", "test_organizations", "test_packs", "test_panels", "test_papers",
     "test_payment_commands", "test_registry", "test_rule_commands", "test_seed_packs",
     "test_six_statuses", "test_stage_answers", "test_wording",
 }  # fmt: skip
@@ -127,7 +129,8 @@ def _cheap() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def postgresql_server() -> Iterator[str]:
     """The address of a PostgreSQL of our own, with ``{name}`` for the database."""
-    home = Path(tempfile.mkdtemp(prefix="jx-pg-", dir="/tmp"))
+    roomy = MEMORY.exists() and shutil.disk_usage(MEMORY).free > ROOM
+    home = Path(tempfile.mkdtemp(prefix="jx-pg-", dir=MEMORY if roomy else "/tmp"))
     with postgres.running(home, *postgres.CARELESS) as server:
         yield server
     shutil.rmtree(home, ignore_errors=True)

@@ -36,7 +36,7 @@ from tests.support.mixed_forms import Form, Mixer
 
 BOOKS = ROOT / "tests" / "policy_cases"
 PACKS = sorted(path.stem for path in PROGRAMMES.glob("*.yaml"))
-CASES = int(os.environ.get("MIXED_CASES", "100"))
+CASES = int(os.environ.get("MIXED_CASES", "60"))
 ALONE = int(os.environ.get("MIXED_ALONE", "10"))
 PLACES = (
     {"district": "D", "unit": "D-1", "nature": "国有"},
