@@ -18,6 +18,22 @@ ACTIONS = "application:"
 """How the audit names what was decided: ``application:pass`` and so on."""
 
 
+def begin_act(
+    session: Session, actor: Actor, now: datetime, outcome: str, decided: int = 0, reason: str = ""
+) -> DecisionBatch:
+    """The act of *actor* that cases are about to be moved by; *decided* says how many."""
+    act = DecisionBatch(
+        account_id=actor.account_id,
+        outcome=outcome,
+        reason=reason,
+        decided=decided,
+        decided_at=now,
+    )
+    session.add(act)
+    session.flush()
+    return act
+
+
 def record_batch(
     session: Session,
     actor: Actor,

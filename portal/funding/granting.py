@@ -28,7 +28,7 @@ from models.types import Fen
 from portal.access import audit
 from portal.access.actor import Actor
 from portal.access.permissions import require
-from portal.access.trail import record_batch
+from portal.access.trail import begin_act, record_batch
 from portal.clock import Clock
 from portal.funding.allocation import finals_before, row_of, try_out
 from portal.funding.freezing import granted_before, held_by, is_gone
@@ -80,15 +80,7 @@ def settle(session: Session, actor: Actor, clock: Clock, run: AllocationRun) -> 
     _free(session, run)
     if changed or not _holds_the_same(session, run):
         raise CasesChanged(count=max(changed, 1), number=run.number)
-    act = DecisionBatch(
-        account_id=actor.account_id,
-        outcome=GRANT,
-        reason=run.number,
-        decided=run.granted,
-        decided_at=now,
-    )
-    session.add(act)
-    session.flush()
+    act = begin_act(session, actor, now, GRANT, run.granted, run.number)
     granted = _grant(session, run, act, now)
     if granted != run.granted:
         raise CasesChanged(count=abs(run.granted - granted), number=run.number)

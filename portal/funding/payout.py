@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from models.application import APPROVED, Application
 from models.application import PAID as PAID_OUT
 from models.base import N_, Refusal
-from models.decision import PAY, DecisionBatch
+from models.decision import PAY
 from models.funding import (
     MADE,
     PAID,
@@ -29,7 +29,7 @@ from models.programme import Programme, Revision
 from portal.access import audit
 from portal.access.actor import Actor
 from portal.access.permissions import require
-from portal.access.trail import record_batch
+from portal.access.trail import begin_act, record_batch
 from portal.clock import SHANGHAI, Clock
 from portal.funding import ledger
 from portal.funding.budget import budget_of, spend
@@ -257,9 +257,7 @@ def _close_cases(session: Session, actor: Actor, now: datetime, batch: PaymentBa
 
     One update, one decision and audit row each.
     """
-    act = DecisionBatch(account_id=actor.account_id, outcome=PAY, decided=0, decided_at=now)
-    session.add(act)
-    session.flush()
+    act = begin_act(session, actor, now, PAY)
     cases = select(Payment.application_id).where(Payment.batch_id == batch.id)
     moved = session.execute(
         update(Application)

@@ -10,11 +10,11 @@ from sqlalchemy.orm import Session
 from models.application import APPROVED, Application
 from models.application import PAID as PAID_OUT
 from models.base import N_, Refusal
-from models.decision import COME_BACK, DecisionBatch
+from models.decision import COME_BACK
 from models.funding import BOUNCED, PAID, REVERSALS, Payment, PaymentReversal
 from portal.access.actor import Actor
 from portal.access.permissions import require
-from portal.access.trail import record_batch
+from portal.access.trail import begin_act, record_batch
 from portal.clock import Clock
 from portal.funding import ledger
 
@@ -102,15 +102,7 @@ def _reopen(
     session: Session, actor: Actor, clock: Clock, payment: Payment, kind: str, reason: str
 ) -> None:
     """The case's own trail; a case that was paid in full is approved and unpaid again."""
-    act = DecisionBatch(
-        account_id=actor.account_id,
-        outcome=COME_BACK,
-        reason=reason,
-        decided=1,
-        decided_at=clock.now(),
-    )
-    session.add(act)
-    session.flush()
+    act = begin_act(session, actor, clock.now(), COME_BACK, 1, reason)
     owed = and_(Application.state == PAID_OUT, literal(kind == BOUNCED))
     session.execute(
         update(Application)

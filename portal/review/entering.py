@@ -125,6 +125,23 @@ def edit(
     session.refresh(application)
 
 
+def hold(session: Session, application: Application, seen_version: int, **values: Any) -> None:
+    """Raise the version of *application* and write *values*, if it is still as it was seen.
+
+    Raises ``ChangedMeanwhile``.
+    """
+    guarded = (
+        update(Application)
+        .where(Application.id == application.id, Application.version == seen_version)
+        .values(version=Application.version + 1, **values)
+        .returning(Application.id)
+        .execution_options(synchronize_session=False)
+    )
+    if session.scalar(guarded) is None:
+        raise ChangedMeanwhile()
+    session.refresh(application)
+
+
 def _filled_in(application: Application) -> dict[str, Any]:
     """What stages filled in, which an edited form leaves as it is."""
     theirs = {row.key.removeprefix("field.") for row in application.revision.fields if row.stage}
@@ -136,16 +153,7 @@ def _take(session: Session, application: Application, seen_version: int) -> None
     session.refresh(application)
     if not editable(application):
         raise NotEditable()
-    guarded = (
-        update(Application)
-        .where(Application.id == application.id, Application.version == seen_version)
-        .values(version=Application.version + 1)
-        .returning(Application.id)
-        .execution_options(synchronize_session=False)
-    )
-    if session.scalar(guarded) is None:
-        raise ChangedMeanwhile()
-    session.refresh(application)
+    hold(session, application, seen_version)
 
 
 def _refuse_channel(revision: Revision, channel: str, actor: Actor) -> None:

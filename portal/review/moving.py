@@ -21,7 +21,7 @@ from portal.access import audit
 from portal.access.actor import Actor
 from portal.access.permissions import require
 from portal.access.scope import visible
-from portal.access.trail import record_batch
+from portal.access.trail import begin_act, record_batch
 from portal.clock import Clock
 from portal.policy.judge import in_force, judge
 from portal.policy.packs import programme_called
@@ -130,11 +130,7 @@ class _Move:
 
     def done(self, reason: str) -> Moved:
         """Move what can be moved and judge it; decisions and audit come after."""
-        self.batch = DecisionBatch(
-            account_id=self.actor.account_id, outcome=MOVE, reason=reason, decided_at=self.now
-        )
-        self.session.add(self.batch)
-        self.session.flush()
+        self.batch = begin_act(self.session, self.actor, self.now, MOVE, reason=reason)
         self._lock()
         stays = [stay for origin in self.origins for stay in self._rehome(origin)]
         self._void_overrides()

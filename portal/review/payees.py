@@ -5,22 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, or_, select, update
+from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.orm import Session
 
 from models.application import APPROVED, WAITING, Application
 from models.base import N_, Refusal
-from models.decision import ACCOUNT, DecisionBatch
+from models.decision import ACCOUNT
 from models.funding import Payment
 from models.programme import FormField
 from portal.access.actor import Actor
 from portal.access.permissions import require
 from portal.access.scope import visible
-from portal.access.trail import record_batch
+from portal.access.trail import begin_act, record_batch
 from portal.clock import Clock
 from portal.funding.dues import has_money
 from portal.review.corrections import differences, keep_changes
-from portal.review.entering import ChangedMeanwhile
+from portal.review.entering import hold
 from portal.review.form_values import stored_cells
 from portal.review.reading import FormReader, Problem
 from portal.review.registry_checks import compare_again
@@ -91,7 +91,8 @@ def correct_account(
         return problems
     if payee == (application.payee_kind, application.account, application.bank_name):
         raise SameAccount()
-    batch = _take(session, actor, clock, application, reason, seen_version)
+    batch = begin_act(session, actor, clock.now(), ACCOUNT, 1, reason)
+    hold(session, application, seen_version, batch_id=batch.id, updated_at=clock.now())
     said = stored_cells(application, {})
     application.payee_kind, application.account, application.bank_name = payee
     session.flush()
@@ -110,34 +111,3 @@ def _refuse_closed(session: Session, actor: Actor, application: Application) -> 
     )
     if not fields_of(application) or session.scalar(allowed) is None:
         raise NotCorrectable()
-
-
-def _take(
-    session: Session,
-    actor: Actor,
-    clock: Clock,
-    application: Application,
-    reason: str,
-    seen_version: int,
-) -> DecisionBatch:
-    """Hold the case if it is as it was seen."""
-    batch = DecisionBatch(
-        account_id=actor.account_id,
-        outcome=ACCOUNT,
-        reason=reason,
-        decided=1,
-        decided_at=clock.now(),
-    )
-    session.add(batch)
-    session.flush()
-    guarded = (
-        update(Application)
-        .where(Application.id == application.id, Application.version == seen_version)
-        .values(version=Application.version + 1, batch_id=batch.id, updated_at=clock.now())
-        .returning(Application.id)
-        .execution_options(synchronize_session=False)
-    )
-    if session.scalar(guarded) is None:
-        raise ChangedMeanwhile()
-    session.refresh(application)
-    return batch

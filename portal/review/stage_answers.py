@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, insert, select
 from sqlalchemy.orm import Session
 
 from models.application import WAITING, Application, ListRow
@@ -18,11 +18,11 @@ from models.programme import FormField, Revision, Stage
 from portal.access.actor import Actor
 from portal.access.permissions import require
 from portal.access.scope import visible
-from portal.access.trail import record_batch
+from portal.access.trail import begin_act, record_batch
 from portal.clock import Clock
 from portal.policy.judge import judge
 from portal.policy.subjects import SUBJECTS
-from portal.review.entering import ChangedMeanwhile
+from portal.review.entering import hold
 from portal.review.reading import FormReader, Problem
 from portal.review.standing import not_own
 
@@ -106,9 +106,7 @@ def fill_in_each(
     require(actor, "application:decide")
     if stage.acts != actor.role:
         raise NotThisStage()
-    batch = DecisionBatch(account_id=actor.account_id, outcome=FILL, decided_at=clock.now())
-    session.add(batch)
-    session.flush()
+    batch = begin_act(session, actor, clock.now(), FILL)
     left: dict[int, list[Problem]] = {case: [] for case in cells}
     channel = revision.channels[0].key  # a stage's fields are the same on every channel
     reader = FormReader(session, revision, actor, clock, channel, stage=stage.key).narrowed([key])
@@ -154,21 +152,8 @@ def _take(
     session: Session, actor: Actor, clock: Clock, application: Application, seen_version: int
 ) -> DecisionBatch:
     """Raise the version if it is still the one that was seen; the act has its decision row."""
-    batch = DecisionBatch(
-        account_id=actor.account_id, outcome=FILL, decided=1, decided_at=clock.now()
-    )
-    session.add(batch)
-    session.flush()
-    guarded = (
-        update(Application)
-        .where(Application.id == application.id, Application.version == seen_version)
-        .values(version=Application.version + 1, batch_id=batch.id, updated_at=clock.now())
-        .returning(Application.id)
-        .execution_options(synchronize_session=False)
-    )
-    if session.scalar(guarded) is None:
-        raise ChangedMeanwhile()
-    session.refresh(application)
+    batch = begin_act(session, actor, clock.now(), FILL, 1)
+    hold(session, application, seen_version, batch_id=batch.id, updated_at=clock.now())
     return batch
 
 

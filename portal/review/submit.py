@@ -22,7 +22,7 @@ from portal.access import audit
 from portal.access.actor import Actor
 from portal.access.permissions import require
 from portal.access.scope import visible
-from portal.access.trail import record_batch
+from portal.access.trail import begin_act, record_batch
 from portal.calendar import calendar_of
 from portal.clock import SHANGHAI, Clock
 from portal.evidence.duplicates import find_pairs
@@ -65,7 +65,7 @@ def submit(session: Session, actor: Actor, clock: Clock, cases: Sequence[int]) -
     require(actor, "application:write")
     drafts = _drafts(session, actor, cases)
     revision = session.get_one(Revision, drafts[0].revision_id)
-    batch = _batch(session, actor, clock.now(), SUBMIT, len(drafts))
+    batch = begin_act(session, actor, clock.now(), SUBMIT, len(drafts))
     windows = _windows(revision, drafts[0].channel, {row.submitted_on for row in drafts}, clock)
     base = _reserve(session, revision.programme_id, len(drafts)) - len(drafts)
     _update(session, Application.id.in_(cases), Application.state == DRAFT, batch_id=batch.id)
@@ -95,7 +95,7 @@ def resubmit(
     require(actor, "application:write")
     now = clock.now()
     loses = asked is not None and loses_place(session, clock, application, asked)
-    batch = _batch(session, actor, now, SUBMIT, 1)
+    batch = begin_act(session, actor, now, SUBMIT, 1)
     session.execute(
         update(Override)
         .where(Override.application_id == application.id, Override.voided_at.is_(None))
@@ -165,7 +165,7 @@ def withdraw(
     own = select(Application.id).where(Application.id == application.id, has_money())
     if session.scalar(own) is not None:
         raise MoneyIsOut()
-    batch = _batch(session, actor, clock.now(), WITHDRAW, 1)
+    batch = begin_act(session, actor, clock.now(), WITHDRAW, 1)
     guarded = (
         update(Application)
         .where(Application.id == application.id, Application.version == seen_version)
@@ -219,17 +219,6 @@ def _windows(
     revision: Revision, channel: str, days: set[date | None], clock: Clock
 ) -> dict[date | None, Window]:
     return {day: window_on(revision, channel, day or clock.today()) for day in days}
-
-
-def _batch(
-    session: Session, actor: Actor, now: datetime, outcome: str, decided: int
-) -> DecisionBatch:
-    batch = DecisionBatch(
-        account_id=actor.account_id, outcome=outcome, decided=decided, decided_at=now
-    )
-    session.add(batch)
-    session.flush()
-    return batch
 
 
 def _reserve(session: Session, programme_id: int, count: int) -> int:
