@@ -21,6 +21,7 @@ from admin_views.filters import ListFilter, equals, equals_number
 from admin_views.rule_fields import YuanField
 from models.allocation import LOTTERY, RUN_STATES, TRIAL, AllocationRun
 from models.base import Refusal, db
+from models.decision import LONGEST_REASON, SHORTEST_REASON
 from models.programme import Programme, Revision
 from models.types import Fen
 from portal.access.permissions import may
@@ -262,6 +263,8 @@ def _raise_form(run: AllocationRun) -> Any:
         "pool": SelectField(_("Pool"), choices=offered(choices)),
         "fen": YuanField(_("More money (yuan)")),
         "places": IntegerField(_("More places"), [Optional(), NumberRange(min=0, max=MOST_PLACES)]),
-        "reason": TextAreaField(_("Reason"), [InputRequired(), Length(min=2, max=500)]),
+        "reason": TextAreaField(
+            _("Reason"), [InputRequired(), Length(SHORTEST_REASON, LONGEST_REASON)]
+        ),
     }
     return type("RaiseForm", (FlaskForm,), fields)

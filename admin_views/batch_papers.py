@@ -17,12 +17,13 @@ from admin_views.batch_document import document_of
 from admin_views.choices import offered
 from admin_views.rule_fields import YuanField
 from models.base import Refusal, db
+from models.decision import LONGEST_REASON, SHORTEST_REASON
 from models.funding import PaymentBatch
 from models.papers import BankFile
 from models.sharing import PAPERS
 from portal.exchange.bank_file import write_bank_csv, write_bank_sheet
 from portal.exchange.sheet_writer import MIME, content_disposition
-from portal.funding.cancelling import LONGEST_REASON, SHORTEST_REASON, cancel_batch
+from portal.funding.cancelling import cancel_batch
 from portal.funding.papers import LONGEST_DIFFERENCES, NotTheTime, give_paper, may_give, stated_fen
 from portal.translations.words import gettext as _
 from portal.web.actor import clock, current_actor

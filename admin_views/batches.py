@@ -21,6 +21,7 @@ from admin_views.choices import districts, offered, programmes, worded
 from admin_views.filters import ListFilter, equals, equals_number
 from admin_views.listing import ListTab
 from models.base import N_, Refusal, db
+from models.decision import LONGEST_REASON, SHORTEST_REASON
 from models.funding import (
     BATCH_STATES,
     MADE,
@@ -272,7 +273,9 @@ def _return_form() -> Any:
     fields = {
         "kind": SelectField(_("What happened"), choices=offered(worded(REVERSALS))),
         "on": DateField(_("Day"), [InputRequired()]),
-        "reason": StringField(_("Reason"), [InputRequired(), Length(min=2, max=500)]),
+        "reason": StringField(
+            _("Reason"), [InputRequired(), Length(SHORTEST_REASON, LONGEST_REASON)]
+        ),
     }
     return type("ReturnForm", (FlaskForm,), fields)
 

@@ -14,11 +14,10 @@ from admin_views import application_forms as forms
 from admin_views.base import SeenVersion
 from models.application import Application
 from models.base import Refusal, db
+from models.decision import LONGEST_REASON, SHORTEST_REASON
 from models.funding import Payment
 from portal.access.permissions import may
 from portal.review.payees import (
-    LONGEST_REASON,
-    SHORTEST_REASON,
     NotCorrectable,
     correct_account,
     fields_of,

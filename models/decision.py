@@ -30,6 +30,8 @@ OUTCOMES = {
     FILL: N_("Filled in"),
     UNDO: N_("Taken back"),
 }
+SHORTEST_REASON, LONGEST_REASON = 2, 500
+"""Characters of what a person gives as a reason, for a case, a batch or a payment."""
 REASONED = {key: OUTCOMES[key] for key in (RETURN, REJECT)}
 
 

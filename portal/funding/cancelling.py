@@ -6,6 +6,7 @@ from sqlalchemy import func, insert, literal, select
 from sqlalchemy.orm import Session
 
 from models.base import N_, Refusal
+from models.decision import LONGEST_REASON, SHORTEST_REASON
 from models.funding import CANCELLED, MADE, Payment, PaymentBatch, PaymentReversal
 from portal.access.actor import Actor
 from portal.access.permissions import require
@@ -13,8 +14,6 @@ from portal.clock import Clock
 from portal.funding import ledger
 from portal.funding.budget import give_back
 from portal.funding.payout import move_batch, record_step
-
-SHORTEST_REASON, LONGEST_REASON = 2, 500
 
 
 class NoReason(Refusal):

@@ -23,7 +23,7 @@ from models.allocation import (
 )
 from models.application import Application
 from models.base import N_, Refusal
-from models.decision import GRANT, DecisionBatch
+from models.decision import GRANT, LONGEST_REASON, SHORTEST_REASON, DecisionBatch
 from models.types import Fen
 from portal.access import audit
 from portal.access.actor import Actor
@@ -33,7 +33,6 @@ from portal.clock import Clock
 from portal.funding.allocation import finals_before, row_of, try_out
 from portal.funding.freezing import granted_before, held_by, is_gone
 
-SHORTEST_REASON, LONGEST_REASON = 2, 500
 MOST_FEN, MOST_PLACES = 10**14, 10_000_000
 
 

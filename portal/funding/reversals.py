@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from models.application import APPROVED, Application
 from models.application import PAID as PAID_OUT
 from models.base import N_, Refusal
-from models.decision import COME_BACK
+from models.decision import COME_BACK, LONGEST_REASON, SHORTEST_REASON
 from models.funding import BOUNCED, PAID, REVERSALS, Payment, PaymentReversal
 from portal.access.actor import Actor
 from portal.access.permissions import require
@@ -18,7 +18,6 @@ from portal.access.trail import begin_act, record_batch
 from portal.clock import Clock
 from portal.funding import ledger
 
-SHORTEST_REASON, LONGEST_REASON = 2, 500
 _PURSES = {BOUNCED: ledger.RETURNED}
 
 

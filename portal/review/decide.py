@@ -17,9 +17,11 @@ from sqlalchemy.orm import Session
 from models.application import Application
 from models.base import N_, Refusal, in_parts
 from models.decision import (
+    LONGEST_REASON,
     PASS,
     REJECT,
     RETURN,
+    SHORTEST_REASON,
     DecisionBatch,
     Selection,
     SelectionItem,
@@ -42,7 +44,6 @@ from portal.review.standing import (
     standing,
 )
 
-SHORTEST_REASON, LONGEST_REASON = 2, 500
 LEAVE = "leave"
 """The exception that takes a case out of the set."""
 MOST_EXCEPTIONS = 500

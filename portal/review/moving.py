@@ -15,7 +15,14 @@ from sqlalchemy.orm import Session
 
 from models.application import DRAFT, RETURNED, WAITING, Application
 from models.base import N_, Refusal
-from models.decision import MOVE, Decision, DecisionBatch, Override
+from models.decision import (
+    LONGEST_REASON,
+    MOVE,
+    SHORTEST_REASON,
+    Decision,
+    DecisionBatch,
+    Override,
+)
 from models.programme import Programme, Revision
 from portal.access import audit
 from portal.access.actor import Actor
@@ -26,7 +33,7 @@ from portal.clock import Clock
 from portal.policy.judge import in_force, judge
 from portal.policy.packs import programme_called
 from portal.policy.simulate import Simulation, Tally
-from portal.review.decide import LONGEST_REASON, SHORTEST_REASON, ReasonRequired, ReasonTooLong
+from portal.review.decide import ReasonRequired, ReasonTooLong
 from portal.review.route import settle_routes
 
 READY, CLAIM, CHANNEL, WINDOW, STAGE = "ready", "claim", "channel", "window", "stage"

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from models.application import APPROVED, WAITING, Application
 from models.base import N_, Refusal
-from models.decision import ACCOUNT
+from models.decision import ACCOUNT, LONGEST_REASON, SHORTEST_REASON
 from models.funding import Payment
 from models.programme import FormField
 from portal.access.actor import Actor
@@ -26,7 +26,6 @@ from portal.review.reading import FormReader, Problem
 from portal.review.registry_checks import compare_again
 
 KEYS = ("payee.card", "payee.bank", "payee.account")
-SHORTEST_REASON, LONGEST_REASON = 2, 500
 
 
 class NotCorrectable(Refusal):

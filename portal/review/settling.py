@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session, aliased, joinedload
 
 from models.application import Application
 from models.base import N_, Refusal
+from models.decision import LONGEST_REASON, SHORTEST_REASON
 from models.evidence import SETTLED, DuplicateDecision, DuplicatePair
 from models.funding import CANCELLED, Payment, PaymentBatch
 from models.programme import Revision
@@ -20,8 +21,6 @@ from portal.clock import Clock
 from portal.evidence.duplicates import sees_both
 from portal.policy.judge import judge
 from portal.review.standing import not_own
-
-SHORTEST_REASON, LONGEST_REASON = 2, 500
 
 
 class NotYours(Refusal):
