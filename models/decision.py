@@ -15,7 +15,8 @@ from models.types import JSON
 
 SUBMIT, PASS, RETURN, REJECT, WITHDRAW = "submit", "pass", "return", "reject", "withdraw"
 PAY, MOVE, FILL, UNDO = "pay", "move", "fill", "undo"
-COME_BACK, GRANT, ACCOUNT = "come-back", "grant", "account"
+COME_BACK, GRANT, ACCOUNT, BEARER = "come-back", "grant", "account", "bearer"
+ADJUST = "adjust"
 OUTCOMES = {
     SUBMIT: N_("Submitted"),
     PASS: N_("Passed"),
@@ -26,6 +27,8 @@ OUTCOMES = {
     PAY: N_("Paid"),
     COME_BACK: N_("Payment came back"),
     ACCOUNT: N_("Account corrected"),
+    BEARER: N_("Payer chosen"),
+    ADJUST: N_("Award adjusted"),
     MOVE: N_("Moved to other rules"),
     FILL: N_("Filled in"),
     UNDO: N_("Taken back"),

@@ -42,16 +42,24 @@ UNDONE = (BOUNCED, CANCELLED)
 
 
 class Budget(Versioned, Model):
-    """What a programme may spend, in fen. Spent only by a guarded update, never read first."""
+    """What one payer may spend on a programme, in fen: the city federation, or a union of its own.
+
+    Spent only by a guarded update, never read first. A payer without one is not bounded, but for
+    the city federation, without whose budget nothing is paid.
+    """
 
     __tablename__ = "budget"
     __table_args__ = (
+        UniqueConstraint("programme_id", "payer_id"),
         CheckConstraint("spent_fen >= 0 AND spent_fen <= cap_fen", name="within_cap"),
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     programme_id: Mapped[int] = mapped_column(
-        ForeignKey("programme.id"), unique=True, info={"label": N_("Programme")}
+        ForeignKey("programme.id"), info={"label": N_("Programme")}
+    )
+    payer_id: Mapped[int] = mapped_column(
+        ForeignKey("organization.id"), info={"label": N_("Payer")}
     )
     cap_fen: Mapped[int] = mapped_column(
         BigId, info={"label": N_("Budget (yuan)"), "widget": "yuan"}
@@ -61,9 +69,26 @@ class Budget(Versioned, Model):
     )
 
     programme: Mapped[Programme] = relationship()
+    payer: Mapped[Organization] = relationship()
 
     def __str__(self) -> str:
-        return self.programme.title
+        return f"{self.programme.title} · {self.payer.name}"
+
+
+class ShareBearer(Model):
+    """Who bears one case's part of a share that more than one payer may: ``payer`` is the party of
+    the case, as the share's own is. Without a row the share's own payer does."""
+
+    __tablename__ = "share_bearer"
+    __table_args__ = (UniqueConstraint("application_id", "share_key"),)
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    application_id: Mapped[int] = mapped_column(ForeignKey("application.id"))
+    share_key: Mapped[str] = mapped_column(String(40))
+    payer: Mapped[str] = mapped_column(String(20), info={"label": N_("Payer")})
+    reason: Mapped[str] = mapped_column(Text, info={"label": N_("Reason")})
+    account_id: Mapped[int | None] = mapped_column(ForeignKey("account.id"))
+    made_at: Mapped[datetime] = mapped_column(UtcDateTime, info={"label": N_("Made at")})
 
 
 class PaymentBatch(Versioned, Model):

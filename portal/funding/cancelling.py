@@ -5,21 +5,14 @@ from __future__ import annotations
 from sqlalchemy import func, insert, literal, select
 from sqlalchemy.orm import Session
 
-from models.base import N_, Refusal
-from models.decision import LONGEST_REASON, SHORTEST_REASON
 from models.funding import CANCELLED, MADE, Payment, PaymentBatch, PaymentReversal
 from portal.access.actor import Actor
 from portal.access.permissions import require
 from portal.clock import Clock
 from portal.funding import ledger
-from portal.funding.budget import give_back
+from portal.funding.budget import give_back, take_turn
 from portal.funding.payout import move_batch, record_step
-
-
-class NoReason(Refusal):
-    """A batch is not cancelled without a reason."""
-
-    message = N_("Say in at least two characters why.")
+from portal.funding.reasons import worded
 
 
 def cancel_batch(
@@ -30,11 +23,10 @@ def cancel_batch(
     Raises ``NoReason``, or ``NotInThatState`` where it was sent or cancelled before.
     """
     require(actor, "payment:make")
-    reason = reason.strip()
-    if not SHORTEST_REASON <= len(reason) <= LONGEST_REASON:
-        raise NoReason()
+    reason = worded(reason)
+    take_turn(session, batch.programme_id)
     move_batch(session, batch, MADE, state=CANCELLED, due_on=None)
-    give_back(session, batch.programme_id, batch.budget_fen)
+    give_back(session, batch)
     ledger.cancel(session, actor, clock.now(), batch)
     _undo_payments(session, actor, clock, batch, reason)
     record_step(session, actor, clock.now(), "payment:cancel", batch, reason)

@@ -19,8 +19,10 @@ from portal.policy.shares import needs_of
 
 @dataclass(frozen=True)
 class Portion:
-    """A payer's part in fen; unknown where a fact that it reads is not stated."""
+    """A payer's part of the share ``key`` in fen; unknown where a fact that it reads is not
+    stated."""
 
+    key: str
     title: str
     payer: str
     on_top: bool
@@ -59,7 +61,7 @@ def money_of(session: Session, application: Application) -> tuple[list[Portion],
         .where(Application.id == application.id)
     ).one()
     portions = [
-        Portion(part.title, part.payer, part.on_top, _whole(fen))
+        Portion(part.key, part.title, part.payer, part.on_top, _whole(fen))
         for part, fen in zip(parts, row, strict=False)
         if fen is None or fen > 0
     ]

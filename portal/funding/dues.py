@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
+    FromClause,
     Select,
     Subquery,
     and_,
@@ -70,9 +71,8 @@ class Due:
 
     @property
     def budget_fen(self) -> Sql:
-        """What the city federation bears of it."""
-        own = (fen for part, fen in self.parts if part.payer == CITY and not part.on_top)
-        return _added(own)
+        """What the city federation bears of it, and on top of it."""
+        return _added(fen for part, fen in self.parts if part.payer == CITY)
 
 
 def dues_of(revision: Revision, instead: Mapping[str, int] = NO_WEIGHTS) -> list[Due]:
@@ -105,6 +105,30 @@ def queue(session: Session, programme: Programme) -> Subquery:
         for due in dues
     ]
     return union_all(*found).subquery("queue")
+
+
+def borne(programme: Programme, among: FromClause) -> Subquery:
+    """Who bears what of the instalments *among*, rows as ``queue`` has them; one row a part.
+
+    Columns: ``id``, ``instalment``, ``payee_id``, ``released``, ``share_key``, ``payer_id`` and
+    ``fen``, 0 for what the payer bore before the bank returned it.
+    """
+    keys = (among.c.id, among.c.instalment, among.c.payee_id, among.c.released)
+    found = [
+        select(
+            *keys,
+            literal(part.key).label("share_key"),
+            payer_of(part.payer).label("payer_id"),
+            case((_came_back(due.place), 0), else_=fen).label("fen"),
+        )
+        .select_from(source(needs_of(revision)))
+        .join(among, among.c.id == Application.id)
+        .where(Application.revision_id == revision.id, among.c.instalment == due.place)
+        for revision in programme.revisions
+        for due in dues_of(revision)
+        for part, fen in due.parts
+    ]
+    return union_all(*found).subquery("borne")
 
 
 def is_unpaid(place: int) -> Sql:
@@ -161,6 +185,15 @@ def payer_of(payer: str) -> Sql:
     if payer == CITY:
         return city()
     return Application.organization_id.expression
+
+
+def is_party(payer: str) -> Sql:
+    """Whether an organization may be *payer* for some case."""
+    if payer == DISTRICT:
+        return Organization.depth == 1
+    if payer == CITY:
+        return Organization.parent_id.is_(None)
+    return Organization.parent_id.is_not(None)
 
 
 def payee_of(revision: Revision) -> Sql:

@@ -97,6 +97,16 @@ def cancel(session: Session, actor: Actor, now: datetime, batch: PaymentBatch) -
     session.execute(insert(LedgerPosting).from_select(_COLUMNS, turned))
 
 
+def drawn_by(batch: PaymentBatch) -> Select[Any]:
+    """What *batch* took from the payers' budgets when it was made: ``payer_id`` and ``fen``."""
+    return (
+        select(LedgerPosting.payer_id, (-func.sum(LedgerPosting.amount_fen)).label("fen"))
+        .join(LedgerEntry, LedgerEntry.id == LedgerPosting.entry_id)
+        .where(LedgerEntry.key == f"{COMMIT}:{batch.number}", LedgerPosting.purse == BUDGET)
+        .group_by(LedgerPosting.payer_id)
+    )
+
+
 def came_back_before() -> ColumnElement[bool]:
     """Whether a payment is made again of money that the bank returned: an earlier one bounced."""
     earlier, back = aliased(Payment), aliased(PaymentReversal)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from sqlalchemy import case, func, select, text
+from sqlalchemy import Subquery, and_, case, func, select, text
 from sqlalchemy.orm import Session
 
 from models.funding import (
@@ -21,7 +21,9 @@ from models.funding import (
     PaymentReversal,
     PaymentShare,
 )
+from models.organization import Organization
 from portal.funding import ledger
+from portal.funding.dues import city
 from portal.funding.ledger import BUDGET, RECOVERED, RETURNED, came_back_before
 
 
@@ -62,20 +64,53 @@ def _batches_off(session: Session) -> Iterator[str]:
 
 
 def _budgets_off(session: Session) -> Iterator[str]:
-    spent = (
+    """What each payer's budget says is spent is what the ledger took from it, and within the cap;
+    so is what the batches say of the city federation's."""
+    drawn = _drawn()
+    found = func.coalesce(drawn.c.fen, 0)
+    own = and_(drawn.c.programme_id == Budget.programme_id, drawn.c.payer_id == Budget.payer_id)
+    rows = session.execute(
+        select(Budget.programme_id, Organization.code, Budget.spent_fen, Budget.cap_fen, found)
+        .join(Organization, Organization.id == Budget.payer_id)
+        .outerjoin(drawn, own)
+        .where((Budget.spent_fen != found) | (Budget.spent_fen > Budget.cap_fen))
+    )
+    for programme_id, payer, said, cap, real in rows:
+        yield (
+            f"budget: programme {programme_id}, payer {payer}: spent {said} of {cap} fen, "
+            f"the ledger took {real}"
+        )
+    batches = (
         select(PaymentBatch.programme_id, func.sum(PaymentBatch.budget_fen).label("fen"))
         .where(PaymentBatch.state != CANCELLED)
         .group_by(PaymentBatch.programme_id)
         .subquery()
     )
-    found = func.coalesce(spent.c.fen, 0)
-    rows = session.execute(
-        select(Budget.programme_id, Budget.spent_fen, Budget.cap_fen, found)
-        .outerjoin(spent, spent.c.programme_id == Budget.programme_id)
-        .where((Budget.spent_fen != found) | (Budget.spent_fen > Budget.cap_fen))
+    theirs = and_(drawn.c.programme_id == batches.c.programme_id, drawn.c.payer_id == city())
+    told = session.execute(
+        select(batches.c.programme_id, batches.c.fen, found)
+        .outerjoin(drawn, theirs)
+        .where(batches.c.fen != found)
     )
-    for programme_id, said, cap, real in rows:
-        yield f"budget: programme {programme_id} spent {said} of {cap} fen, batches come to {real}"
+    for programme_id, said, real in told:
+        yield (
+            f"budget: programme {programme_id}: batches took {said} fen from the city's, "
+            f"the ledger {real}"
+        )
+
+
+def _drawn() -> Subquery:
+    """What the ledger took from the budget of each programme and payer."""
+    return (
+        select(
+            LedgerPosting.programme_id,
+            LedgerPosting.payer_id,
+            (-func.sum(LedgerPosting.amount_fen)).label("fen"),
+        )
+        .where(LedgerPosting.purse == BUDGET)
+        .group_by(LedgerPosting.programme_id, LedgerPosting.payer_id)
+        .subquery("drawn")
+    )
 
 
 def _purses_off(session: Session) -> Iterator[str]:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, case, func, literal, or_, select, text
 from sqlalchemy.orm import Session
 
 from models.application import APPROVED, ELIGIBLE, PAID, WAITING, Application
@@ -18,12 +18,13 @@ from models.base import N_, Refusal
 from models.funding import Payment, PaymentReversal, PaymentShare
 from models.organization import Organization
 from models.programme import Programme, Revision
+from models.sharing import CITY
 from portal.access.actor import Actor
 from portal.access.permissions import require
 from portal.access.scope import visible
 from portal.funding.dues import Due, dues_of
 from portal.policy.facts import source
-from portal.policy.shares import NO_WEIGHTS, Part, needs_of
+from portal.policy.shares import NO_WEIGHTS, Part, bearer_of, needs_of
 
 MOST_WEIGHT = 1_000
 
@@ -52,9 +53,19 @@ class Owed:
     unknown: int = 0
 
     @property
+    def part(self) -> tuple[str, str]:
+        """What tells it from the other parts: the share, and of one that several payers may bear,
+        which has no title of its own, the payer."""
+        return self.key, "" if self.title else self.payer
+
+    @property
     def fen(self) -> int:
         """Over all instalments."""
         return sum(self.instalments.values())
+
+
+Found = dict[tuple[str, tuple[str, str]], Owed]
+"""By district and part."""
 
 
 @dataclass(frozen=True)
@@ -66,10 +77,10 @@ class Matching:
 
     def totals(self) -> list[Owed]:
         """Per payer, over all districts."""
-        found: dict[str, Owed] = {}
+        found: dict[tuple[str, str], Owed] = {}
         for row in self.rows:
             empty = Owed("", row.key, row.title, row.payer, row.on_top)
-            total = found.setdefault(row.key, empty)
+            total = found.setdefault(row.part, empty)
             for place, fen in row.instalments.items():
                 total.instalments[place] = total.instalments.get(place, 0) + fen
             total.paid += row.paid
@@ -94,7 +105,7 @@ def matching(
     for key, weight in instead.items():
         if not 1 <= weight <= MOST_WEIGHT:
             raise BadWeight(most=MOST_WEIGHT, key=key)
-    found: dict[tuple[str, str], Owed] = {}
+    found: Found = {}
     titles: dict[int, str] = {}
     for revision in programme.revisions:
         dues = dues_of(revision, instead)
@@ -117,7 +128,7 @@ def _add(
     revision: Revision,
     dues: list[Due],
     cases: Select[Any] | None,
-    found: dict[tuple[str, str], Owed],
+    found: Found,
 ) -> None:
     parts = [part for part, _fen in dues[0].parts]
     columns: list[Any] = []
@@ -149,20 +160,32 @@ def _add_paid(
     actor: Actor,
     revision: Revision,
     cases: Select[Any] | None,
-    found: dict[tuple[str, str], Owed],
+    found: Found,
 ) -> None:
+    payer = _bearer(revision)
     rows = session.execute(
-        select(Organization.name, PaymentShare.share_key, func.sum(PaymentShare.amount_fen))
+        select(Organization.name, PaymentShare.share_key, payer, func.sum(PaymentShare.amount_fen))
+        .select_from(PaymentShare)
         .join(Payment, Payment.id == PaymentShare.payment_id)
         .join(Application, Application.id == Payment.application_id)
         .join(Organization, Organization.id == Application.district_id)
         .outerjoin(PaymentReversal, PaymentReversal.payment_id == Payment.id)
         .where(PaymentReversal.id.is_(None), *_chosen(actor, revision, cases))
-        .group_by(Organization.name, PaymentShare.share_key)
+        .group_by(Organization.name, PaymentShare.share_key, text("bearer"))
     )
-    for name, key, fen in rows:
-        if (name, key) in found:
-            found[name, key].paid += int(fen)
+    for name, key, bearer, fen in rows:
+        part = (name, (key, bearer))
+        if part in found:
+            found[part].paid += int(fen)
+
+
+def _bearer(revision: Revision) -> ColumnElement[Any]:
+    """Who bears a part of a payment, where several payers may; as ``Owed.part`` says it."""
+    chosen = [
+        (PaymentShare.share_key == row.key, bearer_of(row)) for row in revision.shares if row.others
+    ]
+    nobody: list[Any] = [(PaymentShare.share_key == "", literal(CITY))]
+    return case(*chosen, *nobody, else_="").label("bearer")
 
 
 def _chosen(
@@ -173,9 +196,9 @@ def _chosen(
     return [own, is_live(), visible(Application, actor), *narrowed]
 
 
-def _row(found: dict[tuple[str, str], Owed], district: str, part: Part) -> Owed:
+def _row(found: Found, district: str, part: Part) -> Owed:
     empty = Owed(district, part.key, part.title, part.payer, part.on_top)
-    return found.setdefault((district, part.key), empty)
+    return found.setdefault((district, empty.part), empty)
 
 
 def _names(session: Session, ids: list[int | None]) -> dict[int | None, str]:

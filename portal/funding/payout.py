@@ -32,13 +32,12 @@ from portal.access.permissions import require
 from portal.access.trail import begin_act, record_batch
 from portal.clock import SHANGHAI, Clock
 from portal.funding import ledger
-from portal.funding.budget import budget_of, spend
-from portal.funding.dues import dues_of, paid_fen, payer_of, queue
+from portal.funding.budget import budget_of, other_budgets, spend, take_turn
+from portal.funding.dues import dues_of, paid_fen, payer_of
 from portal.funding.papers import refuse_missing
+from portal.funding.reach import charge_others, first_short, payable, reached
 from portal.funding.routes import due_day
-from portal.policy.check import PAYMENT
 from portal.policy.facts import source
-from portal.policy.moments import failing
 from portal.policy.shares import DECIDED, needs_of
 
 
@@ -69,34 +68,40 @@ class BadDay(Refusal):
 def make_batch(
     session: Session, actor: Actor, clock: Clock, programme: Programme, district: Organization
 ) -> PaymentBatch:
-    """A batch for *district* of all its released instalments that the budget reaches; for the city
+    """A batch for *district* of all its released instalments that the budgets reach; for the city
     federation of those that go straight to people's accounts.
 
-    The budget is laid against every instalment of the programme in order of release, so that no
-    district's later case passes another's earlier one. Raises ``NothingToPay``, ``NoBudget``.
+    Every payer's budget is charged with its part, or none is. Raises ``NoBudget``, ``BudgetShort``
+    where a payer's own budget does not reach the next instalment, or ``NothingToPay``.
     """
     require(actor, "payment:make")
-    budget = budget_of(session, programme)
+    take_turn(session, programme.id)
+    budget, rows = budget_of(session, programme), payable(session, programme)
     for _attempt in range(5):
-        chosen = _reached(session, programme, district, budget.cap_fen - budget.spent_fen)
+        others, remaining = other_budgets(session, programme), budget.cap_fen - budget.spent_fen
+        short = first_short(session, programme, district, rows) if others else None
+        chosen = reached(rows, district, remaining, short)
         sums = (func.coalesce(func.sum(chosen.c[name]), 0) for name in ("fen", "budget_fen"))
         count, total, own = session.execute(select(func.count(), *sums)).one()
+        if not count and short is not None and short.reach <= remaining:
+            raise short.refusal(session, programme)
         if not count:
             raise NothingToPay()
-        if spend(session, budget, int(own)):
-            batch = PaymentBatch(
-                number=_number(session, programme),
-                programme_id=programme.id,
-                district_id=district.id,
-                state=MADE,
-                payments_count=count,
-                total_fen=int(total),
-                budget_fen=int(own),
-                made_by_id=actor.account_id,
-                made_at=clock.now(),
-                version=1,
-            )
-            return _write(session, actor, clock.now(), programme, batch, chosen)
+        with session.begin_nested():
+            if spend(session, budget, int(own)):
+                batch = PaymentBatch(
+                    number=_number(session, programme),
+                    programme_id=programme.id,
+                    district_id=district.id,
+                    state=MADE,
+                    payments_count=count,
+                    total_fen=int(total),
+                    budget_fen=int(own),
+                    made_by_id=actor.account_id,
+                    made_at=clock.now(),
+                    version=1,
+                )
+                return _write(session, actor, clock.now(), programme, batch, chosen)
         session.refresh(budget)
     raise BudgetBusy()
 
@@ -127,29 +132,6 @@ def mark_paid(session: Session, actor: Actor, clock: Clock, batch: PaymentBatch,
     _close_cases(session, actor, clock.now(), batch)
 
 
-def _reached(session: Session, programme: Programme, district: Organization, remaining: int) -> Any:
-    """Unpaid instalments for *district* that *remaining* fen of budget reach, with their place.
-
-    A case that no longer passes what is looked at again before payment waits (S23 一（二）), and
-    so does one whose shares are not known.
-    """
-    due = queue(session, programme)
-    again = failing(session, programme, PAYMENT, select(due.c.id))
-    held = (due.c.id.not_in(found) for found in again)
-    turn = (due.c.released, due.c.id)
-    payable = (
-        select(due, func.sum(due.c.budget_fen).over(order_by=turn).label("reach"))
-        .where(due.c.fen > 0, due.c.budget_fen.is_not(None), *held)
-        .subquery()
-    )
-    place = func.row_number().over(order_by=(payable.c.released, payable.c.id))
-    return (
-        select(payable, place.label("position"))
-        .where(payable.c.payee_id == district.id, payable.c.reach <= remaining)
-        .subquery("reached")
-    )
-
-
 def _write(
     session: Session,
     actor: Actor,
@@ -171,6 +153,7 @@ def _write(
         _write_shares(session, batch, revision)
     batch.due_on = due_day(session, batch)
     ledger.commit(session, actor, now, batch)
+    charge_others(session, batch)
     record_step(session, actor, now, "payment:make", batch)
     return batch
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sqlalchemy import Subquery, and_, exists, func, literal, or_, select, union_all
+from sqlalchemy import Subquery, and_, case, exists, func, literal, or_, select, union_all
 from sqlalchemy.orm import Session, aliased
 
 from models.application import APPROVED, REFUSED, RETURNED, WAITING, Application
@@ -18,9 +18,10 @@ from models.funding import (
     PaymentShare,
 )
 from models.programme import Programme
-from portal.funding.dues import city, dues_of, payee_of, queue, release_of
+from models.sharing import Share
+from portal.funding.dues import city, dues_of, payee_of, payer_of, queue, release_of
 from portal.funding.payout import is_paid_out
-from portal.policy.shares import DECIDED
+from portal.policy.shares import DECIDED, bearer_of
 
 
 def violations(session: Session) -> Iterator[str]:
@@ -28,6 +29,7 @@ def violations(session: Session) -> Iterator[str]:
     yield from _wrong_cases(session)
     yield from _wrong_sums(session)
     yield from _wrong_shares(session)
+    yield from _wrong_bearers(session)
     yield from _paid_again(session)
     yield from _cancelled(session)
     yield from _skipped(session)
@@ -89,6 +91,29 @@ def _wrong_shares(session: Session) -> Iterator[str]:
     )
     for number, fen, parts in rows:
         yield f"payment: the shares of application {number} come to {parts} of {fen} fen"
+
+
+def _wrong_bearers(session: Session) -> Iterator[str]:
+    """A share that one of several payers bears is paid by the one that was chosen for the case."""
+    for row in session.scalars(select(Share)):
+        if not row.others:
+            continue
+        bearer, payers = bearer_of(row), (row.payer, *row.others)
+        chosen = case(*((bearer == payer, payer_of(payer)) for payer in payers))
+        rows = session.scalars(
+            select(Application.number)
+            .join(Payment, Payment.application_id == Application.id)
+            .join(PaymentShare, PaymentShare.payment_id == Payment.id)
+            .outerjoin(PaymentReversal, PaymentReversal.payment_id == Payment.id)
+            .where(
+                Application.revision_id == row.revision_id,
+                PaymentShare.share_key == row.key,
+                PaymentReversal.id.is_(None),
+                PaymentShare.payer_id != chosen,
+            )
+        )
+        for number in rows:
+            yield f"payment: {row.key} of application {number} is not borne by who was chosen"
 
 
 def _paid_again(session: Session) -> Iterator[str]:

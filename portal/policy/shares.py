@@ -11,9 +11,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, and_, case, func, literal, true
+from sqlalchemy import BigInteger, ColumnElement, and_, case, func, literal, select, true
 
 from models.application import Application
+from models.funding import ShareBearer
 from models.programme import Revision
 from models.sharing import CITY, Share
 from portal.policy.amounts import worked_out
@@ -21,8 +22,11 @@ from portal.policy.facts import AWARD, FACTS, Fact, fact
 from portal.policy.terms import facts_in, guard_sql
 
 Sql = ColumnElement[Any]
-DECIDED: Sql = func.coalesce(Application.granted_fen, Application.amount_fen, type_=BigInteger)
-"""What a case is paid, in fen: what was decided, or what of it an allocation granted."""
+DECIDED: Sql = func.coalesce(
+    Application.granted_fen, Application.amount_fen, type_=BigInteger
+) + func.coalesce(Application.adjusted_fen, 0, type_=BigInteger)
+"""What a case is paid, in fen: what was decided, or what of it an allocation granted, with what was
+adjusted since."""
 AWARDED: Mapping[str, Fact] = {
     AWARD: replace(FACTS[AWARD], build=lambda _revision: DECIDED, needs=frozenset())
 }
@@ -33,7 +37,9 @@ NO_WEIGHTS: Mapping[str, int] = {}
 @dataclass(frozen=True)
 class Part:
     """What one payer pays of a case, ``fen`` of it: nothing where its terms do not hold, unknown
-    where they are. ``key`` is the share's, empty for what nobody else bears."""
+    where they are. ``key`` is the share's, empty for what nobody else bears. A share that one of
+    several payers bears has a part for each of them, without ``title``: the payer tells them
+    apart."""
 
     key: str
     title: str
@@ -51,18 +57,32 @@ def parts_of(revision: Revision, instead: Mapping[str, int] = NO_WEIGHTS) -> lis
     inside = [row for row in revision.shares if row.weight is not None]
     weights = [_weight(row, instead.get(row.key, row.weight), revision) for row in inside]
     split = largest_remainder(DECIDED, weights)
-    found = [
-        Part(row.key, row.title, row.payer, False, fen)
-        for row, fen in zip(inside, split, strict=True)
-    ]
-    found += [
-        Part(row.key, row.title, row.payer, True, _on_top(row, row.rule, revision))
-        for row in revision.shares
-        if row.rule is not None
-    ]
+    found: list[Part] = []
+    for row, fen in zip(inside, split, strict=True):
+        found += _borne(row, False, fen)
+    for row in revision.shares:
+        if row.rule is not None:
+            found += _borne(row, True, _on_top(row, row.rule, revision))
     nobody = sum(weights, start=literal(0)) == 0
     rest = case((nobody, DECIDED), (~nobody, 0), else_=None) if weights else DECIDED
     return [*found, Part("", "", CITY, False, rest)]
+
+
+def bearer_of(row: Share) -> Sql:
+    """The party that bears the share *row* of a case: the one that was chosen, else its payer."""
+    if not row.others:
+        return literal(row.payer)
+    chosen = (
+        select(ShareBearer.payer)
+        .where(
+            ShareBearer.application_id == Application.id,
+            ShareBearer.share_key == row.key,
+            ShareBearer.payer.in_(row.others),
+        )
+        .correlate(Application)
+        .scalar_subquery()
+    )
+    return func.coalesce(chosen, row.payer)
 
 
 def needs_of(revision: Revision) -> frozenset[Any]:
@@ -104,6 +124,17 @@ def instalment_fen(share: Sql, weights: Sequence[int], place: int) -> Sql:
 
 def _half_up(numerator: Sql, denominator: int) -> Sql:
     return (numerator * 2 + denominator) // (2 * denominator)
+
+
+def _borne(row: Share, on_top: bool, fen: Sql) -> list[Part]:
+    """The share *row* in a part for each payer that may bear it; all but one come to nothing."""
+    if not row.others:
+        return [Part(row.key, row.title, row.payer, on_top, fen)]
+    bearer = bearer_of(row)
+    return [
+        Part(row.key, "", payer, on_top, case((bearer == payer, fen), else_=0))
+        for payer in (row.payer, *row.others)
+    ]
 
 
 def _weight(row: Share, weight: int | None, revision: Revision) -> Sql:

@@ -26,7 +26,7 @@ from portal.clock import Clock
 from portal.exchange.bank_file import NothingToSend, write_bank_csv, write_bank_sheet
 from portal.exchange.payment_sheet import write_payments
 from portal.funding.budget import set_budget
-from portal.funding.cancelling import NoReason, cancel_batch
+from portal.funding.cancelling import cancel_batch
 from portal.funding.papers import (
     BadPaperDay,
     NotTheTime,
@@ -42,6 +42,7 @@ from portal.funding.payout import (
     mark_paid,
     mark_transferred,
 )
+from portal.funding.reasons import NoReason
 from portal.funding.reversals import reverse_payment
 from portal.funding.routes import wanted
 from portal.funding.statement import Wanted, month_of, statement_of
