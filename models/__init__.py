@@ -2,6 +2,7 @@
 
 from models import (
     account,
+    adjustment,
     allocation,
     applicant,
     application,
@@ -27,6 +28,7 @@ from models import (
 
 __all__ = [
     "account",
+    "adjustment",
     "allocation",
     "applicant",
     "application",

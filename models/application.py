@@ -65,6 +65,7 @@ class Application(Versioned, Model):
     ``claim_key`` is what may be claimed once in the family while ``claims`` holds.
     ``missed`` and ``asked`` list condition keys as ``,key,key,``. ``amount_fen`` is in fen; of it
     ``granted_fen`` is what a final allocation run gave, where a rule of the programme asks for one.
+    ``adjusted_fen`` is what approved adjustments add to that or take from it, none without them.
     ``batch_id`` names the decision batch that last moved the case.
     """
 
@@ -147,6 +148,7 @@ class Application(Versioned, Model):
     granted_fen: Mapped[int | None] = mapped_column(
         BigId, info={"label": N_("Granted (yuan)"), "widget": "yuan"}
     )
+    adjusted_fen: Mapped[int | None] = mapped_column(BigId, info={"label": N_("Adjusted (yuan)")})
     missed: Mapped[str] = mapped_column(String(400), default="", server_default="")
     asked: Mapped[str] = mapped_column(String(400), default="", server_default="")
     claim_key: Mapped[str | None] = mapped_column(String(80))

@@ -42,6 +42,7 @@ from models.funding import (
 from models.organization import Organization
 from models.programme import Programme, Revision
 from models.sharing import CITY, DIRECT, DISTRICT, Instalment, PaymentRule
+from portal.funding.adjusted import is_regular, less_settled, top_ups, top_ups_borne
 from portal.policy.allocations import guards_of, may_be_paid
 from portal.policy.facts import source
 from portal.policy.shares import (
@@ -75,23 +76,30 @@ class Due:
         return _added(fen for part, fen in self.parts if part.payer == CITY)
 
 
-def dues_of(revision: Revision, instead: Mapping[str, int] = NO_WEIGHTS) -> list[Due]:
-    """The instalments of *revision*, at least one; *instead* tries other weights of shares."""
+def dues_of(
+    revision: Revision, instead: Mapping[str, int] = NO_WEIGHTS, *, whole: bool = False
+) -> list[Due]:
+    """The instalments of *revision*, at least one; *instead* tries other weights of shares.
+
+    What an adjustment settled apart is left out, unless they are wanted *whole*.
+    """
     rows: list[Instalment | None] = [*revision.instalments] or [None]
     weights = [row.weight if row else 1 for row in rows]
     parts = parts_of(revision, instead)
-    return [
-        Due(
-            place + 1,
-            row,
-            tuple((part, instalment_fen(part.fen, weights, place)) for part in parts),
-        )
-        for place, row in enumerate(rows)
-    ]
+    found = []
+    for place, row in enumerate(rows):
+        each = [(part, instalment_fen(part.fen, weights, place)) for part in parts]
+        if not whole:
+            each = [
+                (part, less_settled(fen, place + 1, part.key, payer_of(part.payer)))
+                for part, fen in each
+            ]
+        found.append(Due(place + 1, row, tuple(each)))
+    return found
 
 
 def queue(session: Session, programme: Programme) -> Subquery:
-    """Every released and unpaid instalment of *programme*, one row each.
+    """Every released and unpaid instalment of *programme*, one row each, and every top-up.
 
     Columns: ``id``, ``district_id``, ``payee_id`` (the union to which the money is transferred),
     ``instalment``, ``attempt``, ``fen``, ``budget_fen`` (0 for one that the budget bore before the
@@ -104,6 +112,7 @@ def queue(session: Session, programme: Programme) -> Subquery:
         for dues in [dues_of(revision)]
         for due in dues
     ]
+    found += [top_ups(revision, payee_of(revision), city()) for revision in programme.revisions]
     return union_all(*found).subquery("queue")
 
 
@@ -128,7 +137,7 @@ def borne(programme: Programme, among: FromClause) -> Subquery:
         for due in dues_of(revision)
         for part, fen in due.parts
     ]
-    return union_all(*found).subquery("borne")
+    return union_all(*found, top_ups_borne(among, *keys)).subquery("borne")
 
 
 def is_unpaid(place: int) -> Sql:
@@ -170,12 +179,13 @@ def has_money(*, on_its_way: bool = False) -> Sql:
     )
 
 
-def _agrees(dues: list[Due]) -> Sql:
-    """Whether what was paid of a case is what its award makes of those instalments now.
+def agreed_fen(dues: list[Due]) -> Sql:
+    """What its award makes now of the instalments of a case that are in batches, in fen.
 
-    Where a correction changed the award after a payment, nothing more is paid by itself.
+    Where that is not what was paid, because a correction changed the award after a payment,
+    nothing more is paid by itself.
     """
-    return paid_fen() == _added(case((is_unpaid(due.place), 0), else_=due.fen) for due in dues)
+    return _added(case((is_unpaid(due.place), 0), else_=due.fen) for due in dues)
 
 
 def payer_of(payer: str) -> Sql:
@@ -256,7 +266,7 @@ def _released(revision: Revision, due: Due, dues: list[Due]) -> Any:
             *([may_be_paid(revision)] if revision.allocations else []),
             is_released(revision, due.row),
             is_unpaid(due.place),
-            *([_agrees(dues)] if len(dues) > 1 else []),
+            *([paid_fen(is_regular()) == agreed_fen(dues)] if len(dues) > 1 else []),
         )
     )
 

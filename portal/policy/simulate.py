@@ -254,11 +254,11 @@ def _add(counts: dict[str, int], verdict: str | None, cases: int, fen: int) -> N
 
 def _flip(row: Any, rules: Revision) -> Flip:
     key = next((part for part in str(row.keys or "").split(",") if part), "")
-    clause, says = _cited(rules, key)
+    clause, says = cited(rules, key)
     return Flip(row.number, row.was, row.now, row.was_fen, row.now_fen, key, clause, says)
 
 
-def _cited(rules: Revision, key: str) -> tuple[str, str]:
+def cited(rules: Revision, key: str) -> tuple[str, str]:
     """Clause and words of what has that *key*; of no tier, the clauses of all."""
     if key == NO_TIER:
         return _joined(row.clause for row in rules.tiers), ""
