@@ -11,6 +11,7 @@ from markupsafe import Markup
 from sqlalchemy import Select, select
 from werkzeug.datastructures import MultiDict
 
+from admin_views.bearers import bearer_facts
 from admin_views.choices import programmes
 from models.application import APPROVED, Application
 from models.base import Refusal, db
@@ -100,7 +101,8 @@ def sections(application: Application) -> list[Section]:
     untils = _untils(application)
     found = _granted(application)
     if len(portions) > 1:
-        found.append(Section(_("Who pays"), [_portion(row) for row in portions]))
+        facts = [_portion(row) for row in portions]
+        found.append(Section(_("Who pays"), [*facts, *bearer_facts(application)]))
     if len(parts) > 1 or any(part.batch for part in parts):
         found.append(Section(_("Payments"), [_part(row, untils.get(row.title)) for row in parts]))
     return found

@@ -24,6 +24,8 @@ from admin_views.application_intake import Intake
 from admin_views.application_money import CALCULATOR, Calculator, to_calculator
 from admin_views.application_money import PERMISSIONS as MONEY
 from admin_views.base import PortalModelView
+from admin_views.bearers import PERMISSIONS as BEARERS
+from admin_views.bearers import BearerPages
 from admin_views.choices import districts, programmes, worded
 from admin_views.filters import ListFilter, equals, equals_number
 from admin_views.listing import ListTab
@@ -82,7 +84,9 @@ def _registry_results() -> list[tuple[str, str]]:
     return [*worded(RESULTS), (NONE, _("No check at all"))]
 
 
-class ApplicationView(Intake, Attachments, Calculator, PayeePages, Outcomes, PortalModelView):
+class ApplicationView(
+    Intake, Attachments, Calculator, PayeePages, BearerPages, Outcomes, PortalModelView
+):
     """Every application in the actor's subtree."""
 
     permission = "application"
@@ -158,7 +162,7 @@ class ApplicationView(Intake, Attachments, Calculator, PayeePages, Outcomes, Por
             "export_full": "applicant:reveal",
             "withdraw": "application:write",
         }
-        return super().permissions | decides | special | FILES | MONEY | PAYEES
+        return super().permissions | decides | special | FILES | MONEY | PAYEES | BEARERS
 
     def load(self, ids: Sequence[int]) -> list[Any]:
         """One joined statement for the page, and the due days where the list is about work."""

@@ -1,45 +1,70 @@
-"""What each budget has paid, committed and left, as bars for home page and overview."""
+"""What each payer's budget has paid, committed and left, as bars for home page and overview."""
 
 from __future__ import annotations
 
 from sqlalchemy import func, select
+from sqlalchemy.orm import contains_eager, joinedload
 
 from models.base import db
-from models.funding import Budget, PaymentBatch
+from models.funding import PAID, Budget, LedgerEntry, LedgerPosting, PaymentBatch
+from models.organization import Organization
 from models.programme import Programme
-from portal.funding.dues import queue
+from portal.funding.dues import borne, queue
+from portal.funding.ledger import BUDGET
 from portal.theme import pages
 
 
 def budgets(programme_id: int | None = None) -> list[pages.Budget]:
-    """The budgets as bars, of one programme or of all."""
-    found = []
-    wanted = select(Budget)
+    """The budgets as bars, of one programme or of all, the city federation's before the others."""
+    wanted = (
+        select(Budget)
+        .join(Budget.payer)
+        .options(joinedload(Budget.programme), contains_eager(Budget.payer))
+        .order_by(Budget.programme_id, Organization.depth, Budget.id)
+    )
     if programme_id:
         wanted = wanted.where(Budget.programme_id == programme_id)
-    for budget in db.session.scalars(wanted):
-        paid = _batched(budget.programme_id, ("paid",))
-        found.append(
-            pages.Budget(
-                label=budget.programme.title,
-                total=budget.cap_fen,
-                paid=paid,
-                committed=budget.spent_fen - paid,
-                pending=_pending(budget.programme),
-            )
+    return [_bar(budget) for budget in db.session.scalars(wanted)]
+
+
+def _bar(budget: Budget) -> pages.Budget:
+    is_city, paid = budget.payer.parent_id is None, _paid(budget)
+    return pages.Budget(
+        label=budget.programme.title if is_city else str(budget),
+        total=budget.cap_fen,
+        paid=paid,
+        committed=budget.spent_fen - paid,
+        pending=_city_pending(budget.programme) if is_city else _pending(budget),
+    )
+
+
+def _paid(budget: Budget) -> int:
+    """What of it is in batches that reached their people."""
+    total = (
+        select(-func.coalesce(func.sum(LedgerPosting.amount_fen), 0))
+        .join(LedgerEntry, LedgerEntry.id == LedgerPosting.entry_id)
+        .join(PaymentBatch, PaymentBatch.id == LedgerEntry.batch_id)
+        .where(
+            LedgerPosting.programme_id == budget.programme_id,
+            LedgerPosting.payer_id == budget.payer_id,
+            LedgerPosting.purse == BUDGET,
+            PaymentBatch.state == PAID,
         )
-    return found
-
-
-def _batched(programme_id: int, states: tuple[str, ...]) -> int:
-    total = select(func.coalesce(func.sum(PaymentBatch.budget_fen), 0)).where(
-        PaymentBatch.programme_id == programme_id, PaymentBatch.state.in_(states)
     )
     return int(db.session.execute(total).scalar_one())
 
 
-def _pending(programme: Programme) -> int:
-    """What the budget owes of instalments that are released and not yet in a batch."""
+def _city_pending(programme: Programme) -> int:
+    """What the city owes of instalments that are released and not yet in a batch."""
     due = queue(db.session(), programme)
     total = select(func.coalesce(func.sum(due.c.budget_fen), 0))
+    return int(db.session.execute(total).scalar_one())
+
+
+def _pending(budget: Budget) -> int:
+    """The same of another payer."""
+    parts = borne(budget.programme, queue(db.session(), budget.programme))
+    total = select(func.coalesce(func.sum(parts.c.fen), 0)).where(
+        parts.c.payer_id == budget.payer_id
+    )
     return int(db.session.execute(total).scalar_one())

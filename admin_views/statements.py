@@ -13,6 +13,7 @@ from admin_views.batch_words import city_id
 from admin_views.choices import districts, programmes
 from models.base import N_, Refusal, db
 from models.funding import PaymentBatch
+from portal.access.permissions import may
 from portal.access.scope import visible
 from portal.clock import SHANGHAI
 from portal.exchange.statement_sheet import write_statement
@@ -128,6 +129,7 @@ def _page(found: Statement) -> StatementPage:
         totals=list(found.totals.values()),
         rest=found.rest,
         balances=found.balances,
+        tells_budgets=may(current_actor(), "budget:read"),
         sheet_url=url_for(".sheet", **{**args.to_dict(), "month": _month()}),
     )
 

@@ -48,10 +48,14 @@ def funding() -> None:
 @funding.command("budget")
 @click.argument("code")
 @click.argument("yuan", type=int)
+@click.option("--payer", help="Code of another payer's union; the city federation by default.")
+@click.option("--reason", default="", help="Why; needed for another payer.")
 @click.option("--as", "login", required=True, help="The finance account that acts.")
 @verb
-def budget_command(code: str, yuan: int, login: str) -> dict[str, Any]:
-    """Set the budget of a programme, in yuan."""
+def budget_command(
+    code: str, yuan: int, payer: str | None, reason: str, login: str
+) -> dict[str, Any]:
+    """Set what a payer may spend on a programme, in yuan."""
     session = db.session()
     found = set_budget(
         session,
@@ -59,9 +63,12 @@ def budget_command(code: str, yuan: int, login: str) -> dict[str, Any]:
         clock(),
         programme_called(session, code),
         Fen(yuan * 100),
+        union_called(payer) if payer else None,
+        reason,
     )
     session.commit()
-    return {"programme": code, "cap_fen": found.cap_fen, "spent_fen": found.spent_fen}
+    named = {"payer": payer} if payer else {}
+    return {"programme": code, "cap_fen": found.cap_fen, "spent_fen": found.spent_fen} | named
 
 
 @funding.command("pay")

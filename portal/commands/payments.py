@@ -1,4 +1,4 @@
-"""``flask funding``: papers, accounts and bank files of payment batches, and statements."""
+"""``flask funding``: papers, payers, accounts and bank files of payments, and statements."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sqlalchemy import select
 from models.application import Application
 from models.base import N_, Because, Refusal, db
 from models.papers import BankFile
-from models.sharing import CONFIRMATION, PAPERS
+from models.sharing import CONFIRMATION, PAPERS, PAYERS
 from portal.access.accounts import actor_named
 from portal.cli import clock, verb
 from portal.commands.funding import batch_called, day_of, funding, told_batch, union_called
@@ -22,6 +22,7 @@ from portal.funding.cancelling import cancel_batch
 from portal.funding.papers import give_paper
 from portal.funding.statement import Wanted, application_called, month_of, statement_of
 from portal.policy.packs import programme_called
+from portal.review.bearers import choose_bearer
 from portal.review.payees import correct_account
 
 _YUAN = re.compile(r"(\d{1,12})(?:\.(\d{1,2}))?", re.ASCII)
@@ -147,6 +148,27 @@ def bank_command(number: str, target: Path, template: str, login: str) -> dict[s
     return {"batch": number, "people": people, "file": str(target)}
 
 
+@funding.command("payer")
+@click.argument("application")
+@click.option("--share", required=True, help="Key of the share that several payers may bear.")
+@click.option("--payer", type=click.Choice(list(PAYERS)), required=True, help="Who bears it.")
+@click.option("--reason", required=True, help="Why.")
+@click.option("--as", "login", required=True, help="The finance account that acts.")
+@verb
+def payer_command(
+    application: str, share: str, payer: str, reason: str, login: str
+) -> dict[str, Any]:
+    """Choose which payer bears a share of an application, before its money is in a batch."""
+    session = db.session()
+    actor = actor_named(session, login)
+    case = application_called(session, actor, application)
+    if case is None:
+        raise NoSuchApplication(number=application)
+    choose_bearer(session, actor, clock(), case, share, payer, reason, case.version)
+    session.commit()
+    return {"application": application, "share": share, "payer": payer}
+
+
 @funding.command("statement")
 @click.option("--programme", "code", help="Code of one programme.")
 @click.option("--district", help="Code of one district or bureau union.")
@@ -175,7 +197,7 @@ def statement_command(
         "summaries": [
             {"programme": row.programme, "payer": row.payer, "opening_fen": row.opening}
             | {f"{purse}_fen": fen for purse, fen in row.moves.items()}
-            | {"closing_fen": row.closing}
+            | {"closing_fen": row.closing, "budget_fen": row.cap, "left_fen": row.left}
             for row in found.summaries
         ],
         "entries": [

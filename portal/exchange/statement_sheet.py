@@ -65,3 +65,6 @@ def _feet(found: Statement, told: Told) -> Iterator[list[Any]]:
         yield [told(N_("Opening"), {}), *named, row.opening, *blank]
         yield [told(N_("In the month"), {}), *named, None, *row.moves.values()]
         yield [told(N_("Closing"), {}), *named, row.closing, *blank]
+        if row.cap is not None:
+            yield [told(N_("Budget"), {}), *named, row.cap, *blank]
+            yield [told(N_("Left of the budget"), {}), *named, row.left, *blank]

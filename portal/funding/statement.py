@@ -15,11 +15,11 @@ from sqlalchemy.orm import Session
 
 from models.application import Application
 from models.base import N_, Refusal
-from models.funding import LedgerEntry, LedgerPosting, PaymentBatch
+from models.funding import Budget, LedgerEntry, LedgerPosting, PaymentBatch
 from models.organization import Organization
 from models.programme import Programme
 from portal.access.actor import Actor
-from portal.access.permissions import require
+from portal.access.permissions import may, require
 from portal.access.scope import visible
 from portal.calendar import add_months
 from portal.clock import SHANGHAI
@@ -58,13 +58,17 @@ class Wanted:
 @dataclass(frozen=True)
 class Summary:
     """One programme and payer, in fen: what was out of the budget before the month, how each purse
-    changed in it (``MOVES``), and what is out at its end."""
+    changed in it (``MOVES``), and what is out at its end. ``cap`` and ``left`` are the payer's
+    budget as it is now, over all unions; none for a payer without one, or for whom it is not told.
+    """
 
     programme: str
     payer: str
     opening: int
     moves: dict[str, int]
     closing: int
+    cap: int | None = None
+    left: int | None = None
 
     @property
     def balances(self) -> bool:
@@ -123,7 +127,8 @@ def statement_of(
     where = [*_narrowed(wanted), visible(PaymentBatch, actor)]
     start, end = _bounds(wanted.month)
     one = wanted.application_id is not None  # whose side of a budget is not told apart
-    summaries = [] if one else _summaries(session, where, start, end)
+    tells = may(actor, "budget:read")
+    summaries = [] if one else _summaries(session, where, start, end, tells)
     during = [*where, *([LedgerEntry.made_at >= start, LedgerEntry.made_at < end] if start else [])]
     lines, count = _lines(session, during, most)
     totals = _totals(session, during)
@@ -170,6 +175,7 @@ def _summaries(
     where: Sequence[ColumnElement[bool]],
     start: datetime | None,
     end: datetime | None,
+    tells_budget: bool,
 ) -> list[Summary]:
     """Per programme and payer."""
     budget = LedgerPosting.purse == ledger.BUDGET
@@ -183,6 +189,7 @@ def _summaries(
         .group_by(*key)
         .order_by(Programme.id, Organization.id)
     )
+    budgets = _budgets(session) if tells_budget else {}
     return [
         Summary(
             programme,
@@ -190,9 +197,18 @@ def _summaries(
             int(opening),
             {purse: int(fen) for purse, fen in zip(MOVES, moves, strict=True)},
             int(closing),
+            *budgets.get((programme_id, payer_id), (None, None)),
         )
-        for _programme, programme, _payer, payer, opening, closing, *moves in rows
+        for programme_id, programme, payer_id, payer, opening, closing, *moves in rows
     ]
+
+
+def _budgets(session: Session) -> dict[tuple[int, int], tuple[int, int]]:
+    """By programme and payer: the cap, and what is left of it."""
+    rows = session.execute(
+        select(Budget.programme_id, Budget.payer_id, Budget.cap_fen, Budget.spent_fen)
+    )
+    return {(programme, payer): (cap, cap - spent) for programme, payer, cap, spent in rows}
 
 
 def _purses() -> list[ColumnElement[Any]]:

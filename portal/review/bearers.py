@@ -16,6 +16,7 @@ from models.application import APPROVED, RETURNED, WAITING, Application
 from models.base import N_, Refusal
 from models.decision import BEARER
 from models.funding import CANCELLED, Payment, PaymentBatch, ShareBearer
+from models.organization import Organization
 from models.sharing import Share
 from portal.access.actor import Actor
 from portal.access.permissions import require
@@ -24,7 +25,10 @@ from portal.access.trail import begin_act, record_batch
 from portal.clock import Clock
 from portal.funding.budget import take_turn
 from portal.funding.case_money import money_of
+from portal.funding.dues import payer_of
 from portal.funding.reasons import worded
+from portal.policy.shares import bearer_of
+from portal.review.corrections import keep_changes
 from portal.review.entering import hold
 
 OPEN = (WAITING, RETURNED, APPROVED)
@@ -59,11 +63,11 @@ class SameBearer(Refusal):
 
 @dataclass(frozen=True)
 class Choice:
-    """A share of a case, the parties that may bear it, and the one that does."""
+    """A share of a case, the parties that may bear it with their unions, and the one that does."""
 
     key: str
     title: str
-    payers: tuple[str, ...]
+    payers: dict[str, str]
     bearer: str
 
 
@@ -72,21 +76,25 @@ def choices_of(session: Session, application: Application) -> list[Choice]:
     portions, _parts = money_of(session, application)
     borne = {portion.key: portion.payer for portion in portions}
     return [
-        Choice(row.key, row.title, (row.payer, *row.others), borne[row.key])
+        Choice(row.key, row.title, _unions(session, application, row), borne[row.key])
         for row in application.revision.shares
         if row.others and row.key in borne
     ]
 
 
-def batch_of(session: Session, application: Application) -> str | None:
-    """The number of the batch that has money of *application* or had it sent, if there is one."""
-    return session.scalar(
+def refuse_closed(session: Session, application: Application) -> None:
+    """Raise ``CaseClosed`` or ``AlreadyBatched`` where nobody can choose any more."""
+    if application.state not in OPEN:
+        raise CaseClosed()
+    number = session.scalar(
         select(PaymentBatch.number)
         .join(Payment, Payment.batch_id == PaymentBatch.id)
         .where(Payment.application_id == application.id, PaymentBatch.state != CANCELLED)
         .order_by(PaymentBatch.id)
         .limit(1)
     )
+    if number is not None:
+        raise AlreadyBatched(number=number)
 
 
 def choose_bearer(
@@ -113,7 +121,10 @@ def choose_bearer(
     take_turn(session, application.programme_id)
     batch = begin_act(session, actor, clock.now(), BEARER, 1, reason)
     hold(session, application, seen_version, batch_id=batch.id, updated_at=clock.now())
-    _refuse(session, application, row, payer)
+    refuse_closed(session, application)
+    before, unions = _bearer(session, application, row), _unions(session, application, row)
+    if before == payer or payer not in unions:
+        raise SameBearer() if before == payer else NoChoice()
     own = (ShareBearer.application_id == application.id, ShareBearer.share_key == share)
     session.execute(delete(ShareBearer).where(*own))
     chosen = {
@@ -127,6 +138,19 @@ def choose_bearer(
     session.execute(insert(ShareBearer).values(**chosen))
     stage = Application.stage_key.expression
     record_batch(session, actor, clock.now(), batch, stage, reason=reason)
+    keep_changes(session, application, {row.title: (unions[before], unions[payer])})
+
+
+def _unions(session: Session, application: Application, row: Share) -> dict[str, str]:
+    """By party the name of the union that it is for *application*."""
+    parties = (row.payer, *row.others)
+    own = select(*(payer_of(party) for party in parties)).where(Application.id == application.id)
+    ids = session.execute(own).one()
+    return {
+        party: session.get_one(Organization, union).name
+        for party, union in zip(parties, ids, strict=True)
+        if union is not None
+    }
 
 
 def _shares(application: Application, key: str, payer: str) -> Iterator[Share]:
@@ -135,16 +159,6 @@ def _shares(application: Application, key: str, payer: str) -> Iterator[Share]:
             yield row
 
 
-def _refuse(session: Session, application: Application, row: Share, payer: str) -> None:
-    if application.state not in OPEN:
-        raise CaseClosed()
-    number = batch_of(session, application)
-    if number is not None:
-        raise AlreadyBatched(number=number)
-    before = session.scalar(
-        select(ShareBearer.payer).where(
-            ShareBearer.application_id == application.id, ShareBearer.share_key == row.key
-        )
-    )
-    if payer == (before or row.payer):
-        raise SameBearer()
+def _bearer(session: Session, application: Application, row: Share) -> str:
+    own = select(bearer_of(row)).select_from(Application).where(Application.id == application.id)
+    return str(session.execute(own).scalar_one())

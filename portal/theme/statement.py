@@ -11,7 +11,8 @@ from typing import Any
 class StatementPage:
     """``portal/statement.html``: ``summaries`` are ``portal.funding.statement.Summary``, ``lines``
     say day, kind, batch, url, district, payer and fen by purse; ``purses`` and ``moves`` are the
-    headings of the two tables. ``rest`` lines stand in the sheet alone."""
+    headings of the two tables. ``rest`` lines stand in the sheet alone. Whoever
+    may read budgets sees them beside the closing."""
 
     programmes: Sequence[tuple[str, str]]
     districts: Sequence[tuple[str, str]]
@@ -26,6 +27,7 @@ class StatementPage:
     totals: Sequence[int]
     rest: int
     balances: bool
+    tells_budgets: bool
     sheet_url: str
 
 
