@@ -15,7 +15,7 @@ from models.evidence import PastAward
 from models.publicity import Objection
 from models.types import Sealed
 from portal.access import audit
-from portal.funding import allocation_proof, ledger_proof, proof
+from portal.funding import adjustment_proof, allocation_proof, ledger_proof, proof
 from portal.review import attachment_proof, invariants, panel_proof
 
 Proof = Callable[[Session], Iterator[str]]
@@ -56,6 +56,7 @@ PROOFS: tuple[Proof, ...] = (
     ledger_proof.violations,
     proof.violations,
     allocation_proof.violations,
+    adjustment_proof.violations,
     attachment_proof.violations,
     panel_proof.violations,
     sealed_values,

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, false, select, true
 
 from models.account import Account
+from models.adjustment import Adjustment
 from models.allocation import AllocationItem, AllocationRun
 from models.applicant import Applicant
 from models.application import Application, Attachment
@@ -173,6 +174,7 @@ _SCOPED = {
     Payment: _by_application,
     AllocationRun: _by_own_item,
     AllocationItem: _by_application,
+    Adjustment: _by_application,
     Expert: _nowhere,
     ExpertConflict: _nowhere,
     ScoreSheet: _nowhere,

@@ -18,10 +18,20 @@ from sqlalchemy import (
     func,
     literal,
     select,
+    update,
 )
+from sqlalchemy.orm import Session
 
-from models.adjustment import FIRST_PLACE, IN_FORCE, Adjustment, AdjustmentShare
-from models.application import APPROVED, PAID, Application
+from models.adjustment import (
+    APPROVED,
+    DONE,
+    FIRST_PLACE,
+    IN_FORCE,
+    Adjustment,
+    AdjustmentShare,
+)
+from models.application import APPROVED as CASE_APPROVED
+from models.application import PAID, WAITING, Application
 from models.decision import Decision
 from models.funding import BOUNCED, UNDONE, Payment, PaymentReversal
 from models.programme import Revision
@@ -83,7 +93,7 @@ def top_ups(revision: Revision, payee: Sql, city: Sql) -> Select[Any]:
         .join(Adjustment, Adjustment.application_id == Application.id)
         .where(
             Application.revision_id == revision.id,
-            Application.state.in_((APPROVED, PAID)),
+            Application.state.in_((WAITING, CASE_APPROVED, PAID)),
             Adjustment.state.in_(IN_FORCE),
             Adjustment.settle_fen > 0,
             ~has_payment(),
@@ -122,10 +132,15 @@ def top_up_shares(batch_id: int) -> Select[Any]:
     )
 
 
-def is_paid(batch_id: int) -> Sql:
-    """Whether the batch pays an adjustment's top-up."""
+def end_top_ups(session: Session, batch_id: int) -> None:
+    """The adjustments whose top-ups the batch has paid are done."""
     found = select(Payment.id).where(_is_top_up(), Payment.batch_id == batch_id)
-    return found.correlate(Adjustment).exists()
+    session.execute(
+        update(Adjustment)
+        .where(Adjustment.state == APPROVED, found.correlate(Adjustment).exists())
+        .values(state=DONE, version=Adjustment.version + 1)
+        .execution_options(synchronize_session=False)
+    )
 
 
 def has_payment() -> Sql:

@@ -3,11 +3,12 @@
 Money of each payer moves budget → committed → transferred → paid, and from there back to returned
 or recovered; what was committed and never sent goes back where it came from. An entry names each
 person on one side and the sum of each payer on the other, or each person on both; its postings add
-up to zero.
+up to zero. What a person was paid too much and gave back returns to the budget.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -46,7 +47,7 @@ PURSES = {
     RECOVERED: N_("Recovered"),
 }
 COMMIT, TRANSFER, PAY, REVERSE = "commit", "transfer", "pay", "reverse"
-CANCEL = "cancel"
+CANCEL, RECOVER = "cancel", "recover"
 
 
 def commit(session: Session, actor: Actor, now: datetime, batch: PaymentBatch) -> None:
@@ -95,6 +96,27 @@ def cancel(session: Session, actor: Actor, now: datetime, batch: PaymentBatch) -
         -old.amount_fen,
     ).where(old.entry_id == committed)
     session.execute(insert(LedgerPosting).from_select(_COLUMNS, turned))
+
+
+def recover(
+    session: Session,
+    actor: Actor,
+    now: datetime,
+    batch: PaymentBatch,
+    key: str,
+    application_id: int,
+    given: Mapping[int, int],
+) -> None:
+    """What a person of *batch* was paid too much came in: *given* (fen by payer) goes back to the
+    payers' budgets."""
+    entry_id = _entry(session, actor, now, RECOVER, batch, key)
+    rows: list[dict[str, Any]] = []
+    for payer_id, fen in sorted(given.items()):
+        about = {"entry_id": entry_id, "programme_id": batch.programme_id, "payer_id": payer_id}
+        theirs: dict[str, Any] = {"application_id": application_id, "amount_fen": -fen}
+        rows.append(about | {"purse": PAID} | theirs)
+        rows.append(about | {"purse": BUDGET, "application_id": None, "amount_fen": fen})
+    session.execute(insert(LedgerPosting), [row for row in rows if row["amount_fen"]])
 
 
 def drawn_by(batch: PaymentBatch) -> Select[Any]:

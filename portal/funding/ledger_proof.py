@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from sqlalchemy import Subquery, and_, case, func, select, text
+from sqlalchemy import ColumnElement, Subquery, and_, case, func, select, text
 from sqlalchemy.orm import Session
 
 from models.funding import (
@@ -86,6 +86,8 @@ def _budgets_off(session: Session) -> Iterator[str]:
         .group_by(PaymentBatch.programme_id)
         .subquery()
     )
+    drawn = _drawn(LedgerEntry.kind != ledger.RECOVER)
+    found = func.coalesce(drawn.c.fen, 0)
     theirs = and_(drawn.c.programme_id == batches.c.programme_id, drawn.c.payer_id == city())
     told = session.execute(
         select(batches.c.programme_id, batches.c.fen, found)
@@ -99,24 +101,25 @@ def _budgets_off(session: Session) -> Iterator[str]:
         )
 
 
-def _drawn() -> Subquery:
-    """What the ledger took from the budget of each programme and payer."""
+def _drawn(*where: ColumnElement[bool]) -> Subquery:
+    """What entries for which *where* holds took from the budget of each programme and payer."""
     return (
         select(
             LedgerPosting.programme_id,
             LedgerPosting.payer_id,
             (-func.sum(LedgerPosting.amount_fen)).label("fen"),
         )
-        .where(LedgerPosting.purse == BUDGET)
+        .join(LedgerEntry, LedgerEntry.id == LedgerPosting.entry_id)
+        .where(LedgerPosting.purse == BUDGET, *where)
         .group_by(LedgerPosting.programme_id, LedgerPosting.payer_id)
-        .subquery("drawn")
+        .subquery()
     )
 
 
 def _purses_off(session: Session) -> Iterator[str]:
     """Per batch and payer: what the ledger holds is what payments and reversals say.
 
-    What was cancelled lies nowhere.
+    What was cancelled lies nowhere; what adjustments brought back is proved with these.
     """
     found, again = _in_purses(session), came_back_before()
     shares = session.execute(
@@ -159,6 +162,7 @@ def _in_purses(session: Session) -> Counter[tuple[str, int, str]]:
         )
         .join(LedgerEntry, LedgerEntry.batch_id == PaymentBatch.id)
         .join(LedgerPosting, LedgerPosting.entry_id == LedgerEntry.id)
+        .where(LedgerEntry.kind != ledger.RECOVER)
         .group_by(PaymentBatch.number, LedgerPosting.payer_id, LedgerPosting.purse)
     )
     return Counter({(number, payer, purse): int(fen) for number, payer, purse, fen in rows})

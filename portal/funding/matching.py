@@ -108,7 +108,7 @@ def matching(
     found: Found = {}
     titles: dict[int, str] = {}
     for revision in programme.revisions:
-        dues = dues_of(revision, instead)
+        dues = dues_of(revision, instead, whole=True)
         titles |= {due.place: due.row.title if due.row else "" for due in dues}
         _add(session, actor, revision, dues, cases, found)
         _add_paid(session, actor, revision, cases, found)

@@ -32,6 +32,7 @@ from portal.access.permissions import require
 from portal.access.trail import begin_act, record_batch
 from portal.clock import SHANGHAI, Clock
 from portal.funding import ledger
+from portal.funding.adjusted import end_top_ups, owed_back_fen, top_up_shares
 from portal.funding.budget import budget_of, other_budgets, spend, take_turn
 from portal.funding.dues import dues_of, paid_fen, payer_of
 from portal.funding.papers import refuse_missing
@@ -129,6 +130,7 @@ def mark_paid(session: Session, actor: Actor, clock: Clock, batch: PaymentBatch,
         refuse_missing(session, batch)
     move_batch(session, batch, TRANSFERRED, state=PAID, paid_on=on)
     ledger.pay(session, actor, clock.now(), batch)
+    end_top_ups(session, batch.id)
     _close_cases(session, actor, clock.now(), batch)
 
 
@@ -151,6 +153,7 @@ def _write(
     session.execute(insert(Payment).from_select(columns, rows))
     for revision in programme.revisions:
         _write_shares(session, batch, revision)
+    session.execute(insert(PaymentShare).from_select(_SHARE_COLUMNS, top_up_shares(batch.id)))
     batch.due_on = due_day(session, batch)
     ledger.commit(session, actor, now, batch)
     charge_others(session, batch)
@@ -160,7 +163,6 @@ def _write(
 
 def _write_shares(session: Session, batch: PaymentBatch, revision: Revision) -> None:
     """Who bears what of the payments of *batch*, one statement a part and instalment."""
-    columns = ["payment_id", "share_key", "payer_id", "is_on_top", "amount_fen"]
     for due in dues_of(revision):
         for part, fen in due.parts:
             rows = (
@@ -180,7 +182,10 @@ def _write_shares(session: Session, batch: PaymentBatch, revision: Revision) -> 
                     fen > 0,
                 )
             )
-            session.execute(insert(PaymentShare).from_select(columns, rows))
+            session.execute(insert(PaymentShare).from_select(_SHARE_COLUMNS, rows))
+
+
+_SHARE_COLUMNS = ["payment_id", "share_key", "payer_id", "is_on_top", "amount_fen"]
 
 
 def _number(session: Session, programme: Programme) -> str:
@@ -254,5 +259,6 @@ def _close_cases(session: Session, actor: Actor, now: datetime, batch: PaymentBa
 
 
 def is_paid_out() -> Any:
-    """Whether all that a case was awarded has been paid, and the bank returned none of it."""
-    return paid_fen(PaymentBatch.state == PAID) == DECIDED
+    """Whether all that a case was awarded has been paid, and the bank returned none of it; what an
+    adjustment has it give back does not count."""
+    return paid_fen(PaymentBatch.state == PAID) - owed_back_fen() == DECIDED

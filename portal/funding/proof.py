@@ -19,6 +19,7 @@ from models.funding import (
 )
 from models.programme import Programme
 from models.sharing import Share
+from portal.funding.adjusted import owed_back_fen
 from portal.funding.dues import city, dues_of, payee_of, payer_of, queue, release_of
 from portal.funding.payout import is_paid_out
 from portal.policy.shares import DECIDED, bearer_of
@@ -55,7 +56,7 @@ def _wrong_cases(session: Session) -> Iterator[str]:
         Application.amount_fen > 0,
         or_(
             and_(Application.state == PAID_OUT, ~is_paid_out()),
-            and_(Application.state == APPROVED, is_paid_out()),
+            and_(Application.state == APPROVED, is_paid_out(), DECIDED > 0),
         ),
     )
     for number, state in session.execute(ends):
@@ -63,14 +64,14 @@ def _wrong_cases(session: Session) -> Iterator[str]:
 
 
 def _wrong_sums(session: Session) -> Iterator[str]:
-    """The payments of a case never come to more than it was awarded."""
+    """The payments of a case never come to more than it was awarded, without what it owes back."""
     standing = func.sum(Payment.amount_fen)
     rows = session.execute(
         select(Application.number, standing)
         .join(Payment, Payment.application_id == Application.id)
         .where(~exists().where(PaymentReversal.payment_id == Payment.id))
         .group_by(Application.id)
-        .having(standing > DECIDED)
+        .having(standing - owed_back_fen() > DECIDED)
     )
     for number, fen in rows:
         yield f"payment: application {number} is paid {fen} fen, more than it was awarded"

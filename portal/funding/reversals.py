@@ -33,6 +33,12 @@ class AlreadyBack(Refusal):
     message = N_("This payment already came back.")
 
 
+class IsAdjusted(Refusal):
+    """The case's award was adjusted, so that what comes back of it is recorded there."""
+
+    message = N_("The award of this case was adjusted. Recover by another adjustment.")
+
+
 class BadReversal(Refusal):
     """The kind, the day or the reason will not do."""
 
@@ -45,7 +51,7 @@ def reverse_payment(
     """Record that *payment* came back on the day *on*, and that its case is owed again.
 
     What the bank returned is paid again by the next batch, without another approval (Q58); what
-    was recovered is not. Raises ``NotPaidYet``, ``AlreadyBack`` or ``BadReversal``.
+    was recovered is not. Raises ``NotPaidYet``, ``AlreadyBack``, ``IsAdjusted`` or ``BadReversal``.
     """
     require(actor, "payment:make")
     reason = reason.strip()
@@ -55,6 +61,8 @@ def reverse_payment(
     fits = SHORTEST_REASON <= len(reason) <= LONGEST_REASON
     if kind not in REVERSALS or not paid_on <= on <= clock.today() or not fits:
         raise BadReversal()
+    if kind != BOUNCED and payment.application.adjusted_fen is not None:
+        raise IsAdjusted()
     found = _write(session, actor, clock, payment, kind, on, reason)
     ledger.reverse(session, actor, clock.now(), payment, _PURSES.get(kind, ledger.RECOVERED))
     _reopen(session, actor, clock, payment, kind, reason)

@@ -33,6 +33,7 @@ KINDS = {
     ledger.PAY: N_("Paid"),
     ledger.REVERSE: N_("Came back"),
     ledger.CANCEL: N_("Batch cancelled"),
+    ledger.RECOVER: N_("Came in"),
 }
 
 
