@@ -1,0 +1,262 @@
+"""Awards that come out otherwise after their approval: found, proposed, approved, settled."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+import pytest
+from sqlalchemy import select, text, update
+from sqlalchemy.exc import DBAPIError
+
+from models.adjustment import Adjustment
+from models.application import Application
+from models.certificate import SkillCertificate
+from models.funding import RECOVERED, Budget, Payment, PaymentBatch
+from models.types import Fen
+from portal.access.actor import Actor
+from portal.access.permissions import NotAllowed
+from portal.funding.adjusting import (
+    NotCancellable,
+    cancel_adjustment,
+    decide_adjustments,
+)
+from portal.funding.adjustment_record import NothingToAdjust
+from portal.funding.affected import OWN, Affected, affected
+from portal.funding.budget import set_budget
+from portal.funding.cancelling import cancel_batch
+from portal.funding.payout import NothingToPay, make_batch, mark_paid, mark_transferred
+from portal.funding.proposing import NotAdjustable, propose, propose_amount
+from portal.funding.reasons import NoReason
+from portal.funding.recovering import NotOutYet, NotOwed, receive
+from portal.funding.reversals import IsAdjusted, last_payment, reverse_payment
+from portal.verify import violations
+from tests.conftest import City
+from tests.services.test_decide import ROUTE, Desk, desk
+from tests.support.cases import CLOCK
+from tests.support.money import hand_in
+
+__all__ = ["desk"]
+TODAY = CLOCK.today()
+WHY = "登记机构更正了等级"
+
+
+@dataclass
+class Cash:
+    """Cases approved for 1,000 yuan each, and those who handle their money."""
+
+    desk: Desk
+    city: City
+    finance: Actor
+    ids: list[int]
+
+    def batch(self) -> PaymentBatch:
+        """A batch of what is due."""
+        programme, union = self.desk.revision.programme, self.city.union("D1")
+        return make_batch(self.desk.session, self.finance, CLOCK, programme, union)
+
+    def paid(self, batch: PaymentBatch | None = None) -> PaymentBatch:
+        """A batch that reached its people."""
+        batch = batch or self.batch()
+        session = self.desk.session
+        mark_transferred(session, self.finance, CLOCK, batch, TODAY)
+        hand_in(session, self.finance, self.desk.people["centre"], CLOCK, batch)
+        mark_paid(session, self.finance, CLOCK, batch, TODAY)
+        return batch
+
+    def found(self, rules: str = "in-force") -> list[Affected]:
+        """What the list shows to finance."""
+        programme = self.desk.revision.programme
+        return affected(self.desk.session, self.finance, programme, rules).rows
+
+    def propose(self, *ids: int) -> list[int]:
+        """Propose what the rules say; the ids of the proposals."""
+        session = self.desk.session
+        propose(session, self.finance, CLOCK, self.desk.revision.programme, ids, WHY)
+        rows = select(Adjustment.id).where(Adjustment.state == "proposed")
+        return list(session.scalars(rows.order_by(Adjustment.id)))
+
+    def approve(self, *ids: int) -> None:
+        """Approve, as somebody else."""
+        actor = self.desk.people["approver"]
+        decide_adjustments(self.desk.session, actor, CLOCK, ids, approve=True)
+
+    def adjusted(self, row_id: int) -> Adjustment:
+        """The last adjustment of a case, as stored."""
+        self.desk.session.expire_all()
+        last = select(Adjustment).where(Adjustment.application_id == row_id)
+        return self.desk.session.scalars(last.order_by(Adjustment.id.desc()).limit(1)).one()
+
+    def correct(self, row_id: int, **facts: object) -> None:
+        """Correct the certificate of a case behind the approval."""
+        case = self.desk.case(row_id)
+        own = update(SkillCertificate).where(SkillCertificate.id == case.certificate_id)
+        self.desk.session.execute(own.values(**facts))
+        self.desk.session.expire_all()
+
+    def spent(self) -> int:
+        """What of the budget is spent, in fen."""
+        self.desk.session.expire_all()
+        return self.desk.session.scalars(select(Budget.spent_fen)).one()
+
+    def proves(self) -> None:
+        """Every invariant holds."""
+        assert list(violations(self.desk.session)) == []
+
+
+@pytest.fixture
+def cash(desk: Desk, city: City) -> Cash:
+    finance = city.person("finance", "finance", "SH")
+    ids = desk.enter(2)
+    for who in ROUTE:
+        desk.decide(who, ids)
+    set_budget(desk.session, finance, CLOCK, desk.revision.programme, Fen(10_000_00))
+    return Cash(desk, city, finance, ids)
+
+
+def test_a_corrected_fact_takes_the_award_back_in_parts(cash: Cash) -> None:
+    first, second = cash.ids
+    cash.paid()
+    assert cash.found() == []
+    cash.correct(first, issued_on=date(2019, 3, 1))
+    (row,) = cash.found()
+    assert (row.id, row.award_fen, row.out_fen, row.now_fen) == (first, 1000_00, 1000_00, 0)
+    assert (row.difference_fen, row.is_ready, bool(row.clause)) == (-1000_00, True, True)
+    assert cash.desk.case(first).amount_fen == 1000_00
+
+    (proposal,) = cash.propose(first, second)
+    assert [each.open_id for each in cash.found()] == [proposal]
+    with pytest.raises(NothingToAdjust):
+        decide_adjustments(cash.desk.session, cash.finance, CLOCK, [proposal], approve=True)
+    with pytest.raises(NothingToAdjust):
+        cash.propose(first)
+    cash.approve(proposal)
+    made = cash.adjusted(first)
+    assert (made.state, made.fen, made.settle_fen, made.owed_fen) == (
+        "approved", -1000_00, -1000_00, 1000_00,
+    )  # fmt: skip
+    assert (cash.found(), cash.desk.case(first).state) == ([], "paid")
+    cash.proves()
+    with pytest.raises(NothingToPay):
+        cash.batch()
+
+    session = cash.desk.session
+    receive(session, cash.finance, CLOCK, made, 300_00, TODAY, "第一次退回")
+    assert (cash.adjusted(first).owed_fen, cash.spent()) == (700_00, 1700_00)
+    cash.proves()
+    with pytest.raises(NotOwed):
+        receive(session, cash.finance, CLOCK, made, 700_01, TODAY, "退多了")
+    with pytest.raises(NotCancellable):
+        cancel_adjustment(session, cash.finance, CLOCK, made, "不退了")
+    receive(session, cash.finance, CLOCK, made, 700_00, TODAY, "退清")
+    assert (cash.adjusted(first).state, cash.spent()) == ("done", 1000_00)
+    cash.proves()
+
+
+def test_a_top_up_is_paid_by_the_next_batch(cash: Cash) -> None:
+    first, _second = cash.ids
+    cash.paid()
+    cash.correct(first, level="高级技师")
+    (row,) = cash.found()
+    more = row.difference_fen
+    assert more > 0
+    cash.approve(*cash.propose(first))
+    assert cash.desk.case(first).state == "approved"
+    cash.proves()
+    batch = cash.batch()
+    assert (batch.payments_count, batch.total_fen, batch.budget_fen) == (1, more, more)
+    cash.proves()
+    cancel_batch(cash.desk.session, cash.finance, CLOCK, batch, "先不发")
+    cash.paid()
+    assert (cash.desk.case(first).state, cash.adjusted(first).state) == ("paid", "done")
+    assert (cash.spent(), cash.found()) == (2000_00 + more, [])
+    cash.proves()
+    number = cash.desk.case(first).number
+    whole = last_payment(cash.desk.session, number, 1)
+    assert whole is not None
+    with pytest.raises(IsAdjusted):
+        reverse_payment(cash.desk.session, cash.finance, CLOCK, whole, RECOVERED, TODAY, "重复")
+    reverse_payment(cash.desk.session, cash.finance, CLOCK, whole, "bounced", TODAY, "销户")
+    assert cash.batch().total_fen == 1000_00
+    cash.proves()
+
+
+def test_what_is_in_no_batch_yet_is_paid_less(cash: Cash) -> None:
+    first, _second = cash.ids
+    case = cash.desk.case(first)
+    approver = cash.desk.people["approver"]
+    with pytest.raises(NotAllowed):
+        propose_amount(cash.desk.session, approver, CLOCK, case, -300_00, WHY)
+    with pytest.raises(NoReason):
+        propose_amount(cash.desk.session, cash.finance, CLOCK, case, -300_00, " ")
+    for fen in (0, -1000_01):
+        with pytest.raises(NotAdjustable):
+            propose_amount(cash.desk.session, cash.finance, CLOCK, case, fen, WHY)
+    made = propose_amount(cash.desk.session, cash.finance, CLOCK, case, -300_00, WHY, "一（二）")
+    with pytest.raises(NoReason):
+        decide_adjustments(cash.desk.session, approver, CLOCK, [made.id], approve=False)
+    decide_adjustments(cash.desk.session, approver, CLOCK, [made.id], approve=False, reason="不妥")
+    assert cash.adjusted(first).state == "refused"
+    again = propose_amount(cash.desk.session, cash.finance, CLOCK, case, -300_00, WHY)
+    cash.approve(again.id)
+    assert (cash.adjusted(first).state, cash.adjusted(first).settle_fen) == ("done", 0)
+    cancel_adjustment(cash.desk.session, approver, CLOCK, cash.adjusted(first), "弄错了")
+    cash.proves()
+    case = cash.desk.case(first)
+    final = propose_amount(cash.desk.session, cash.finance, CLOCK, case, -300_00, WHY)
+    cash.approve(final.id)
+    batch = cash.batch()
+    assert (batch.payments_count, batch.total_fen) == (2, 1700_00)
+    with pytest.raises(NotCancellable):
+        cancel_adjustment(cash.desk.session, approver, CLOCK, cash.adjusted(first), "弄错了")
+    cash.proves()
+
+
+def test_a_proposal_that_would_settle_something_else_is_left(cash: Cash) -> None:
+    first, second = cash.ids
+    made = propose_amount(
+        cash.desk.session, cash.finance, CLOCK, cash.desk.case(first), -300_00, WHY
+    )
+    batch = cash.batch()
+    with pytest.raises(NothingToAdjust):
+        cash.approve(made.id)
+    cancel_adjustment(cash.desk.session, cash.finance, CLOCK, cash.adjusted(first), "已进批次")
+    fresh = propose_amount(
+        cash.desk.session, cash.finance, CLOCK, cash.desk.case(first), -300_00, WHY
+    )
+    cash.approve(fresh.id)
+    owed = cash.adjusted(first)
+    assert owed.owed_fen == 300_00
+    with pytest.raises(NotOutYet):
+        receive(cash.desk.session, cash.finance, CLOCK, owed, 1, TODAY, "退回")
+    cash.paid(batch)
+    assert cash.desk.case(first).state == "paid"
+    assert cash.desk.case(second).state == "paid"
+    cash.proves()
+
+
+def test_the_rules_in_force_and_those_of_the_case_may_differ(cash: Cash) -> None:
+    cash.paid()
+    cash.correct(cash.ids[0], level="高级技师")
+    own = cash.found(OWN)
+    assert [row.id for row in own] == [cash.ids[0]]
+    district = cash.desk.people["stranger"]
+    programme = cash.desk.revision.programme
+    assert affected(cash.desk.session, district, programme).rows == []
+    with pytest.raises(NotAllowed):
+        affected(cash.desk.session, cash.desk.people["unit"], programme)
+
+
+def test_the_proof_sees_what_is_wrong(cash: Cash) -> None:
+    cash.paid()
+    session = cash.desk.session
+    cash.correct(cash.ids[0], level="高级技师")
+    (made,) = cash.propose(cash.ids[0])
+    cash.approve(made)
+    session.execute(update(Adjustment).values(settle_fen=Adjustment.settle_fen + 1))
+    session.execute(update(Application).values(adjusted_fen=1))
+    told = " ".join(violations(session))
+    assert "its shares are" in told and "is adjusted by 1 fen" in told
+    with pytest.raises(DBAPIError), session.begin_nested():
+        session.execute(text("UPDATE adjustment SET decided_by_id = proposed_by_id"))
+    assert session.scalars(select(Payment.id)).all()
