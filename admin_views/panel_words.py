@@ -22,6 +22,7 @@ from portal.policy.stage_checks import PANEL, PUBLIC_NOTICE
 from portal.policy.stage_words import length_words, stage_words
 from portal.review import panel
 from portal.review.noticed import is_notice
+from portal.review.route import label_of
 from portal.review.scoring import shown
 from portal.review.slate import Limit, Pool, Ranked, limits, pools, ranking
 from portal.theme import cells
@@ -230,9 +231,8 @@ def _row(
 def _mark(row: Ranked, pool: Pool, here: bool, revision: Revision) -> Any:
     """Why the case is not plainly in: beyond the places, refused, or something is asked."""
     if not here:
-        stage = next((item for item in revision.stages if item.key == row.stage_key), None)
-        words = stage.words.get("waiting", "") if stage and row.state == WAITING else ""
-        return cells.chip(words or _("Went on"), "info", "arrow-right")
+        words = label_of(revision, row.state, row.stage_key)
+        return cells.chip(_(words) if words else _("Went on"), "info", "arrow-right")
     if row.verdict == INELIGIBLE:
         return cells.chip(_("Not eligible"), "bad", "circle-x")
     if pool.bound is not None and not row.holds(pool.bound):

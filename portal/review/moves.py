@@ -81,6 +81,9 @@ def decide_stage(act: Act, revision: Revision, route: str, stage: Stage) -> None
         reason=own_reason(act),
         where=and_(here, _came_from(act.batch)),
     )
+    if act.batch.outcome == REJECT and revision.bounds:  # others waited for these places
+        refused = select(Application.id).where(Application.batch_id == act.batch.id)
+        judge(act.session, revision, only=refused)
 
 
 def own_reason(act: Act) -> str | ColumnElement[str]:

@@ -106,6 +106,17 @@ def test_studios_from_the_form_to_the_names(studios: Hall, session: Session) -> 
     assert list(violations(session)) == []
 
 
+def test_a_refused_case_gives_its_place_to_the_next(studios: Hall, session: Session) -> None:
+    hall = studios
+    first, second = (hall.enter({"district": place}) for place in ("D", "E"))
+    hall.on(["district", "centre", "panel", "group"], [first, second])
+    assert ",quota-others," in hall.case(second).asked
+    hall.decide("chair", [first], "reject", "已撤销工作室")
+    assert ",quota-others," not in hall.case(second).asked
+    assert hall.decide("chair", [second]).decided == 1
+    assert list(violations(session)) == []
+
+
 def _visit(hall: Hall, session: Session, cases: list[int]) -> None:
     """A visit leaves a day, a report and photos; without a report somebody is asked."""
     centre = hall.who("city-centre")

@@ -33,12 +33,25 @@ BOOKS = ROOT / "tests" / "policy_cases"
 class Hall:
     """A programme in force, with fewer places than its notice has, and who works there.
 
-    ``clock`` is the day on which things happen; ``at`` moves it.
+    *before* has the pack's text of stages that the city adds, by the key of the stage that they
+    stand before. ``clock`` is the day on which things happen, the book's or *day*; ``at`` moves
+    it.
     """
 
-    def __init__(self, session: Session, home: Path, code: str, **places: int) -> None:
+    def __init__(
+        self,
+        session: Session,
+        home: Path,
+        code: str,
+        *,
+        before: dict[str, str] | None = None,
+        day: date | None = None,
+        **places: int,
+    ) -> None:
         self.session = session
-        self.scene = _Scene(session, read_book(BOOKS / f"{code}.yaml"), home, places)
+        book = read_book(BOOKS / f"{code}.yaml")
+        book = replace(book, after=Clock(day)) if day else book
+        self.scene = _Scene(session, book, home, places, before or {})
         self.revision = self.scene.revision
         self.clock = self.scene.book.after
 
@@ -54,6 +67,11 @@ class Hall:
         """A case with *facts* (``__`` for the dot) at *place*; gives its id."""
         named = {key.replace("__", "."): value for key, value in facts.items()}
         return self.scene.play({"says": "a case", "facts": named, "place": place or {}})
+
+    def form(self, place: dict[str, str] | None = None, **facts: Any) -> dict[str, str]:
+        """What such a case writes on its form, for somebody to enter at *place*."""
+        named = {key.replace("__", "."): value for key, value in facts.items()}
+        return self.scene.filled({"says": "a case", "facts": named, "place": place or {}})
 
     def case(self, number: int) -> Application:
         """The case as it stands."""
@@ -107,9 +125,21 @@ class Hall:
 class _Scene(Scene):
     """A scene whose pack has as many places as the test says, so that few cases fill them."""
 
-    def __init__(self, session: Session, book: Any, home: Path, places: dict[str, int]) -> None:
-        self.limits = places
+    def __init__(
+        self,
+        session: Session,
+        book: Any,
+        home: Path,
+        places: dict[str, int],
+        before: dict[str, str],
+    ) -> None:
+        self.limits, self.before = places, before
         super().__init__(session, book, home)
+
+    def filled(self, case: Any) -> dict[str, str]:
+        """What *case* writes on its form, by field, for somebody else to enter."""
+        unit = self._unit(self.book.place | case["place"])
+        return self._form(self.revision, case, unit)
 
     def _published(self, code: str, year: str) -> Any:
         text = (PROGRAMMES / f"{code}.yaml").read_text(encoding="utf-8")
@@ -117,6 +147,10 @@ class _Scene(Scene):
             bound = rf"(  - key: {key.replace('_', '-')}\n(?:    .*\n)*?    at_most: )\d+"
             text, found = re.subn(bound, rf"\g<1>{most}", text)
             assert found == 1, key
+        for key, added in self.before.items():
+            stands = f"  - key: {key}\n"
+            assert text.count(stands) == 1, key
+            text = text.replace(stands, added + stands)
         file = self.home / f"{code}.yaml"
         file.write_text(text, encoding="utf-8")
         actor = system_actor(self.session)
