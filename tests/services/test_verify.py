@@ -142,11 +142,15 @@ CASES = {
     ),
     "a budget that says too little was spent": (
         ["UPDATE budget SET spent_fen = spent_fen - 1"],
-        ["budget: programme * spent 99999 of 900000 fen, batches come to 100000"],
+        ["budget: programme *, payer SH: spent 99999 of 900000 fen, the ledger took 100000"],
     ),
     "a budget that was overspent": (
         ["UPDATE budget SET cap_fen = 5"],
-        ["budget: programme * spent 100000 of 5 fen, batches come to 100000"],
+        ["budget: programme *, payer SH: spent 100000 of 5 fen, the ledger took 100000"],
+    ),
+    "a batch that says less of the city's budget than it took": (
+        ["UPDATE payment_batch SET budget_fen = 1"],
+        ["budget: programme *: batches took 1 fen from the city's, the ledger 100000"],
     ),
     "money in another purse": (
         ["UPDATE ledger_posting SET purse = 'committed' WHERE purse = 'paid'"],

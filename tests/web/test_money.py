@@ -92,10 +92,10 @@ def test_finance_sees_the_budget_and_changes_it(till: Till) -> None:
     page = browser.get("/budget/edit/?id=1")
     assert page.status_code == 200
     seen = _seen_version(page.text)
-    done = browser.post("/budget/edit/?id=1", cap_fen="20000.50", seen_version=seen)
+    done = browser.post("/budget/edit/?id=1", cap_fen="20000.50", reason="追加", seen_version=seen)
     assert (done.status_code, till.cap()) == (302, 20_000_50)
     assert "20,000.50" in browser.get("/budget/").text
-    stale = browser.post("/budget/edit/?id=1", cap_fen="30000", seen_version=seen)
+    stale = browser.post("/budget/edit/?id=1", cap_fen="30000", reason="追加", seen_version=seen)
     assert stale.status_code == 200
     assert "重新查看" in stale.text
     assert till.cap() == 20_000_50
@@ -104,7 +104,7 @@ def test_finance_sees_the_budget_and_changes_it(till: Till) -> None:
 def test_a_budget_below_what_is_spent_is_refused_in_words(till: Till) -> None:
     browser = till.browser("finance")
     seen = _seen_version(browser.get("/budget/edit/?id=1").text)
-    answer = browser.post("/budget/edit/?id=1", cap_fen="2999.99", seen_version=seen)
+    answer = browser.post("/budget/edit/?id=1", cap_fen="2999.99", reason="削减", seen_version=seen)
     assert answer.status_code == 200
     assert "3,000.00" in answer.text
     assert till.cap() == 10_000_00
