@@ -8,15 +8,24 @@ from typing import Any
 
 from flask import abort, flash, jsonify, redirect, url_for
 from flask_babel import format_datetime
-from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, case, func, literal, or_, select
 from sqlalchemy.orm import joinedload
 from werkzeug.wrappers import Response
 
 from admin_views.application_acts import titles
 from models.applicant import Applicant
 from models.application import Application
-from models.base import Refusal, db
-from models.decision import PASS, UNDO, DecisionBatch, Selection, SelectionItem
+from models.base import N_, Refusal, db
+from models.decision import (
+    OUTCOMES,
+    PASS,
+    REJECT,
+    RETURN,
+    UNDO,
+    DecisionBatch,
+    Selection,
+    SelectionItem,
+)
 from models.organization import Organization
 from portal.access.scope import visible
 from portal.exchange.sheet_writer import SheetColumn, write_sheet
@@ -25,8 +34,9 @@ from portal.jobs import STATES as JOB_STATES
 from portal.review.bulk import AT_ONCE, go_on, undo_later
 from portal.review.selections import size
 from portal.review.standing import MOVED_ON, REASONS, UNDONE
-from portal.review.undo import NothingToUndo, undo, undoable
+from portal.review.undo import NothingToUndo, acted_since, undo, undoable
 from portal.theme.pages import Acts, DoneAct, Outcome, OutcomeRow
+from portal.theme.shapes import Tone
 from portal.translations.words import gettext as _
 from portal.web.actor import clock, current_actor
 from portal.web.downloads import sheet_answer
@@ -42,7 +52,17 @@ _DECIDED = and_(
 _UNDONE = and_(SelectionItem.batch_id.is_not(None), SelectionItem.skipped == UNDONE)
 _LEFT = and_(SelectionItem.batch_id.is_(None), SelectionItem.skipped.is_not(None))
 _WAITS = and_(SelectionItem.batch_id.is_(None), SelectionItem.skipped.is_(None))
-NOT_REACHED = "waits"
+NOT_REACHED, LEFT = "waits", "left"
+_WAYS = {PASS: "passed", RETURN: "returned", REJECT: "refused"}
+_MARKS: dict[str, tuple[str, Tone, str]] = {
+    PASS: (OUTCOMES[PASS], "good", "circle-check"),
+    RETURN: (OUTCOMES[RETURN], "warn", "arrow-back-up"),
+    REJECT: (OUTCOMES[REJECT], "bad", "circle-x"),
+    UNDONE: (N_("Taken back"), "info", "arrow-back-up"),
+    LEFT: (N_("Not done"), "plain", "ban"),
+    NOT_REACHED: (N_("Waits"), "plain", "hourglass"),
+}
+"""What became of a case: its word, tone and icon."""
 
 
 class Outcomes:
@@ -61,6 +81,7 @@ class Outcomes:
             title=titles()[selection.outcome],
             done=counts.done,
             done_fen=int(counts.fen) if selection.outcome == PASS else None,
+            done_words=_done_words(counts),
             not_done=counts.left,
             undone=counts.undone,
             waits=counts.waits,
@@ -69,7 +90,7 @@ class Outcomes:
             back_url=url_for("application.index_view", **selection.query),
             sheet_url=url_for(".outcome_sheet", token=token) if counts.left + counts.waits else "",
             undo_url=url_for(".undo_act", token=token) if found else "",
-            undo_hint=_("%(count)s can still be taken back.", count=f"{found:,}") if found else "",
+            undo_hint="" if runs or not counts.done else _undo_hint(selection, found),
             progress_url=url_for(".act_progress", token=token) if runs else "",
             go_on_url=url_for(".go_on_act", token=token) if _failed(selection) else "",
         )
@@ -197,13 +218,51 @@ def _tally() -> list[ColumnElement[int]]:
 
 
 def _counts(selection: Selection) -> Any:
-    fen = func.sum(case((_DECIDED, Application.amount_fen), else_=0))
+    """How many cases stand which way, and the fen of those that were passed."""
+    decided = {
+        name: and_(_DECIDED, DecisionBatch.outcome == outcome) for outcome, name in _WAYS.items()
+    }
+    fen = func.sum(case((decided["passed"], Application.amount_fen), else_=0))
     return db.session.execute(
-        select(*_tally(), func.coalesce(fen, 0).label("fen"))
+        select(
+            *_tally(),
+            *(func.count().filter(which).label(name) for name, which in decided.items()),
+            func.coalesce(fen, 0).label("fen"),
+        )
         .select_from(SelectionItem)
         .join(Application, Application.id == SelectionItem.application_id)
+        .outerjoin(DecisionBatch, DecisionBatch.id == SelectionItem.batch_id)
         .where(SelectionItem.selection_id == selection.id)
     ).one()
+
+
+def _done_words(counts: Any) -> str:
+    """How many were decided which way, where it was not one way for all."""
+    found = [
+        f"{_(OUTCOMES[outcome])} {getattr(counts, name):,}"
+        for outcome, name in _WAYS.items()
+        if getattr(counts, name)
+    ]
+    return " · ".join(found) if len(found) > 1 else ""
+
+
+def _undo_hint(selection: Selection, found: int) -> str:
+    """How many cases can still be taken back, and who keeps the others from it since when."""
+    later = acted_since(db.session(), selection)
+    words = [_("%(count)s can still be taken back.", count=f"{found:,}")] if found else []
+    if later is not None:
+        when = format_datetime(later.at, "yyyy-MM-dd HH:mm")
+        who = later.who or _("System")
+        told = {"count": f"{later.cases:,}", "who": who, "what": _(later.what), "when": when}
+        words.append(
+            _(
+                "%(count)s no longer: %(who)s acted on them since, last on %(when)s (%(what)s).",
+                **told,
+            )
+        )
+    elif not found:
+        words.append(_(NothingToUndo.message))
+    return " ".join(words)
 
 
 def _rows(selection: Selection) -> Select[Any]:
@@ -216,34 +275,47 @@ def _rows(selection: Selection) -> Select[Any]:
             Organization.name.label("unit"),
             SelectionItem.skipped,
             SelectionItem.batch_id,
+            DecisionBatch.outcome,
+            func.coalesce(SelectionItem.reason, literal(selection.reason)).label("said"),
         )
         .join(SelectionItem, SelectionItem.application_id == Application.id)
         .join(Applicant, Applicant.id == Application.applicant_id)
         .join(Organization, Organization.id == Application.organization_id)
+        .outerjoin(DecisionBatch, DecisionBatch.id == SelectionItem.batch_id)
         .where(SelectionItem.selection_id == selection.id, visible(Application, current_actor()))
         .order_by(SelectionItem.skipped.is_(None), Application.id)
     )
 
 
 def _row(row: Any) -> OutcomeRow:
-    state: Any = ""
-    if row.batch_id is None and row.skipped is None:
-        state = NOT_REACHED
-    elif row.batch_id is not None and row.skipped is not None:
-        state = "undone" if row.skipped == UNDONE else "kept"
+    word, tone, icon = _MARKS[_became(row)]
     return OutcomeRow(
         label=row.number,
         who=row.name,
         url=url_for("application.details_view", id=row.id),
-        reason=_why(row) if row.skipped != UNDONE else "",
-        state=state,
+        word=_(word),
+        tone=tone,
+        icon=icon,
+        reason=_why(row),
     )
 
 
+def _became(row: Any) -> str:
+    """What became of the case: a key of ``_MARKS``."""
+    if row.skipped == UNDONE:
+        return UNDONE
+    if row.batch_id is not None:
+        return str(row.outcome)
+    return LEFT if row.skipped else NOT_REACHED
+
+
 def _why(row: Any) -> str:
-    if row.skipped:
+    """Why the case was not decided or not taken back, or what was said when it was decided."""
+    if row.skipped and row.skipped != UNDONE:
         return _(REASONS[row.skipped])
-    return _("Its turn has not come") if row.batch_id is None else ""
+    if row.batch_id is None:
+        return _("Its turn has not come")
+    return "" if row.skipped else str(row.said)
 
 
 def newest_acts(count: int) -> list[tuple[Selection, int]]:

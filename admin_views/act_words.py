@@ -16,13 +16,14 @@ from models.decision import RETURN, ReasonTemplate, Selection, SelectionItem
 from models.organization import Organization
 from portal.access.scope import CITY_DEPTH, visible
 from portal.review.corrections import correctable
-from portal.review.decide import LEAVE, Exceptional, Words
+from portal.review.decide import LEAVE, Exceptional, Words, wrong_words
 from portal.review.route import stages_of
 from portal.review.standing import INELIGIBLE, NEEDS_PERSON, REASONS, groups, items_of, standing
 from portal.theme import pages
 from portal.theme.shapes import Choice
 from portal.translations.words import gettext as _
 from portal.web.actor import current_actor
+from portal.web.errors import words_of
 
 LISTED, PARTS = 40, 60
 """Cases that are offered as exceptions, and unions by which a set is split, on one page."""
@@ -46,6 +47,15 @@ def read_words(selection: Selection, override: str) -> Words:
         back_to=form.get("back_to") or None,
         exceptions=exceptions,
     )
+
+
+def wrong_places(outcome: str, words: Words) -> list[tuple[str, str]]:
+    """The fields whose reason is missing or too long, each with what is wrong."""
+    fields = {"reason": "reason", "override_reason": "ask_reason"}
+    return [
+        (f"reason_{place}" if isinstance(place, int) else fields[place], words_of(refusal))
+        for place, refusal in wrong_words(outcome, words)
+    ]
 
 
 def sent_fields() -> dict[str, str]:

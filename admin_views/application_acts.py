@@ -111,6 +111,8 @@ def _decide(view: Any, selection: Selection) -> Any:
     if form.get("include_ask") == "1" and not override.strip():
         return _show(view, selection, [("ask_reason", _("Please give a reason."))])
     words, outcome = said.read_words(selection, override), selection.outcome
+    if wrong := said.wrong_places(outcome, words):
+        return _show(view, selection, wrong)
     try:
         if unions := said.sent_parts():
             take_out(session, selection, said.cases_of(unions))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from flask import abort, flash, jsonify, redirect, request, url_for
@@ -28,6 +28,7 @@ from portal.policy.drafting import move_row
 from portal.policy.pack_checks import problems_of
 from portal.policy.pack_rows import SECTIONS
 from portal.policy.places import TITLES, Spot, spot
+from portal.policy.reminders import reminders
 from portal.policy.row_words import RowReader, rows_of
 from portal.policy.vocabulary import Vocabulary
 from portal.theme.book import Book, BookPart, BookRow, BookSection, Fault
@@ -123,7 +124,12 @@ class BookMaker:
         self.here = url_for("revision.book", id=revision.id)
         self.reader = RowReader(Vocabulary(db.session(), revision, _))
         self.clauses = {row.key: row.says for row in revision.programme.notice.clauses}
-        self.faults = list(self._faults()) if self.is_draft else []
+        self.faults: list[tuple[Spot, str]] = []
+        self.reminders: list[tuple[Spot, str]] = []
+        if self.is_draft:
+            session = db.session()
+            self.faults = self._placed(problems_of(session, revision, publishing=True))
+            self.reminders = self._placed(reminders(session, revision, clock().today()))
 
     def book(self) -> Book:
         """The page."""
@@ -142,7 +148,8 @@ class BookMaker:
             row_value=f"{revision.id}:{revision.version}",
             edit_url=self._edit_url("revision", revision.id) if self.may_change else "",
             is_draft=self.is_draft,
-            faults=[Fault(place.words, words, self._url(place)) for place, words in self.faults],
+            faults=self._told(self.faults),
+            reminders=self._told(self.reminders),
             publish_url=url_for("revision.action_view") if self.may_publish else "",
             draft_url=url_for("revision.action_view") if write and not self.is_draft else "",
             move_url=_move_url(revision),
@@ -218,12 +225,16 @@ class BookMaker:
             is_last=row is rows[-1],
         )
 
-    def _faults(self) -> Iterator[tuple[Spot, str]]:
+    def _placed(self, problems: Iterable[Problem]) -> list[tuple[Spot, str]]:
+        """Each problem once, with where it lies."""
         found: dict[tuple[str, str], tuple[Spot, str]] = {}
-        for problem in problems_of(db.session(), self.revision, publishing=True):
+        for problem in problems:
             place = spot(self.revision, problem.path, _)
             found.setdefault((place.words, _reason(problem)), (place, _reason(problem)))
-        yield from found.values()
+        return list(found.values())
+
+    def _told(self, placed: list[tuple[Spot, str]]) -> list[Fault]:
+        return [Fault(place.words, words, self._url(place)) for place, words in placed]
 
     def _url(self, place: Spot) -> str:
         if place.row is not None and self.may_change:

@@ -25,7 +25,8 @@ from portal.policy.packs import (
     load_pack,
     publish,
 )
-from portal.policy.places import TITLES
+from portal.policy.places import TITLES, spot
+from portal.policy.reminders import reminders
 from portal.review.moving import STAYS, Moved, move, preview_move
 from portal.translations.words import gettext, told
 
@@ -130,7 +131,11 @@ def clone_command(
     actor = system_actor(session)
     made = clone(session, actor, clock(), code, new_code, title, year, prefix, notice, say=gettext)
     session.commit()
-    return _stands(made)
+    found = [
+        f"{spot(made, row.path, gettext).words}: {told(row.message, row.params)}"
+        for row in reminders(session, made, clock().today())
+    ]
+    return _stands(made) | {"reminders": found}
 
 
 @programme.command("move")

@@ -11,6 +11,9 @@ from models.catalogue import CatalogueEntry
 from portal.evidence.identifiers import plain
 
 _CODE = re.compile(r"(?=.*[0-9])(?![0-9]{1,3}$)[A-Za-z0-9.-]+")
+_SHORT = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*")
+"""What may be a code where a row has none that looks like one: ``1``, ``A``, ``js``."""
+_NO_CODE = N_("no code was found; a code has letters, digits, full stops and hyphens only")
 _LIMITS = {
     name: getattr(CatalogueEntry, name).type.length
     for name in ("code", "title", "category", "mark")
@@ -48,17 +51,22 @@ def parse_table(text: str) -> Table:
 
     Cells are separated by tabs or spaces on one line, or stand one a line as notices paste them.
     A row has a code and a title, in either order, perhaps its number before them and its class
-    after them. A class such as ``A（新）`` gives class and mark. The heading is passed over.
+    after them. A class such as ``A（新）`` gives class and mark. A short code such as ``1`` or
+    ``js`` stands on one line with its title. The heading is passed over, and said to be.
     """
     table = Table()
-    for number, cells in enumerate(_grid(text), 1):
+    rows = list(_grid(text, splits=not any(map(_CODE.fullmatch, plain(text).split()))))
+    for number, cells in enumerate(rows, 1):
         place = _code_place(cells)
+        if place is None:
+            place = _short_place(cells, is_first=number == 1)
         if place is not None:
             _add(table, number, cells, place)
-        elif number > 1:
-            table.problems.append((number, N_("no code was found")))
-    if not table.rows:
-        table.problems.append((1, N_("no code was found")))
+        else:
+            is_heading = number == 1 and len(rows) > 1
+            table.problems.append((number, N_("taken as the heading") if is_heading else _NO_CODE))
+    if not rows:
+        table.problems.append((1, _NO_CODE))
     return table
 
 
@@ -83,11 +91,14 @@ def _unusable(row: Entry, seen: set[str]) -> str:
     return ""
 
 
-def _grid(text: str) -> Iterator[list[str]]:
-    """The rows of a pasted table, whichever way its cells were separated."""
+def _grid(text: str, *, splits: bool) -> Iterator[list[str]]:
+    """The rows of a pasted table, whichever way its cells were separated.
+
+    With *splits*, in a table of short codes, spaces separate cells on every line.
+    """
     gathered: list[str] = []
     for line in [*text.splitlines(), ""]:
-        cells = _cells(line)
+        cells = plain(line).split() if splits and "\t" not in line.strip() else _cells(line)
         if len(cells) == 1:
             gathered += cells
             continue
@@ -121,6 +132,19 @@ def _code_place(cells: Sequence[str]) -> int | None:
     """Where the code stands: among the first cells, and not just the row's number."""
     places = (place for place, cell in enumerate(cells[:3]) if _CODE.fullmatch(cell))
     return next(places, None)
+
+
+def _short_place(cells: Sequence[str], *, is_first: bool) -> int | None:
+    """Where a short code stands beside its title, after the row's number if there is one.
+
+    A first row of nothing but such words is a heading.
+    """
+    short = [bool(_SHORT.fullmatch(cell)) for cell in cells[:3]]
+    if len(cells) < 2 or (is_first and all(map(_SHORT.fullmatch, filter(None, cells)))):
+        return None
+    if len(cells) > 2 and cells[0].isdecimal() and short[1]:
+        return 1
+    return next((place for place in (0, 1) if short[place]), None)
 
 
 def _add(table: Table, number: int, cells: Sequence[str], place: int) -> None:

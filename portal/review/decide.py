@@ -7,7 +7,7 @@ its reason. A large set is decided part by part; nothing is committed here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -222,26 +222,37 @@ def told(session: Session, selection: Selection, batch_id: int = 0) -> Outcome:
     return Outcome(batch_id, count, int(fen), skipped)
 
 
+def wrong_words(outcome: str, words: Words) -> Iterator[tuple[str | int, Refusal]]:
+    """What is wrong with the reasons of an act, each with where it stands: ``reason``,
+    ``override_reason``, or the id of a case that is an exception."""
+    shared, override = words.reason.strip(), words.override_reason.strip()
+    yield from _wrong("reason", shared, is_needed=outcome != PASS)
+    yield from _wrong("override_reason", override, is_needed=bool(override))
+    for application_id, item in words.exceptions.items():
+        own = item.reason.strip()
+        needed = item.outcome in (RETURN, REJECT)
+        if own or (needed and outcome == PASS and len(shared) < SHORTEST_REASON):
+            yield from _wrong(application_id, own, is_needed=needed)
+
+
+def _wrong(place: str | int, text: str, *, is_needed: bool) -> Iterator[tuple[str | int, Refusal]]:
+    if is_needed and len(text) < SHORTEST_REASON:
+        yield place, ReasonRequired()
+    elif len(text) > LONGEST_REASON:
+        yield place, ReasonTooLong(most=LONGEST_REASON)
+
+
 def _reasons(outcome: str, words: Words) -> tuple[str, str]:
     if outcome not in (PASS, RETURN, REJECT):
         raise UnknownOutcome()
-    reason, override_reason = words.reason.strip(), words.override_reason.strip()
-    if outcome != PASS and len(reason) < SHORTEST_REASON:
-        raise ReasonRequired()
-    if override_reason and len(override_reason) < SHORTEST_REASON:
-        raise ReasonRequired()
     for item in words.exceptions.values():
         if item.outcome not in (PASS, RETURN, REJECT, LEAVE):
             raise UnknownOutcome()
-        own = item.reason.strip() or reason
-        if item.outcome in (RETURN, REJECT) and len(own) < SHORTEST_REASON:
-            raise ReasonRequired()
-    said = [reason, override_reason, *(item.reason for item in words.exceptions.values())]
-    if max(map(len, said)) > LONGEST_REASON:
-        raise ReasonTooLong(most=LONGEST_REASON)
+    for _place, refusal in wrong_words(outcome, words):
+        raise refusal
     if len(words.exceptions) > MOST_EXCEPTIONS:
         raise TooManyExceptions(most=MOST_EXCEPTIONS)
-    return reason, override_reason
+    return words.reason.strip(), words.override_reason.strip()
 
 
 def _before(route: str, stage_key: str) -> list[str]:

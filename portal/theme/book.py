@@ -80,6 +80,8 @@ class Book:
     edit_url: str = ""
     is_draft: bool = False
     faults: Sequence[Fault] = ()
+    reminders: Sequence[Fault] = ()
+    """What keeps nothing from being published and should be looked at before."""
     publish_url: str = ""
     draft_url: str = ""
     move_url: str = ""

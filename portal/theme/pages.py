@@ -97,15 +97,15 @@ class Confirm:
 
 @dataclass(frozen=True, slots=True)
 class OutcomeRow:
-    """One case of a batch. An empty ``reason`` means done; ``state`` says otherwise where it must:
-    its turn has not come, or it was taken back."""
+    """One case of a batch: in ``word`` what became of it, in ``reason`` why."""
 
     label: str
     who: str = ""
     url: str = ""
+    word: str = ""
+    tone: Tone = "plain"
+    icon: str = "point"
     reason: str = ""
-    clause: str = ""
-    state: Literal["", "waits", "undone", "kept"] = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +124,9 @@ class Outcome:
     sheet_url: str = ""
     undo_url: str = ""
     undo_hint: str = ""
+    """How many can still be taken back, and why others no longer can."""
+    done_words: str = ""
+    """How many of ``done`` were decided which way, where it was not one way for all."""
     undone: int = 0
     waits: int = 0
     rest: int = 0

@@ -94,7 +94,7 @@ def test_move_is_shown_and_done(office: Office, stricter: str) -> None:
 
 def test_clone_starts_the_next_year(office: Office) -> None:
     made = office.does("programme", "clone", CODE, "next-year", *NAMES)
-    assert made == {"programme": "next-year", "revision": 1, "state": DRAFT}
+    assert made == {"programme": "next-year", "revision": 1, "state": DRAFT, "reminders": []}
     assert office.does("programme", "diff", CODE, "next-year")["sentences"] == []
     again = ("programme", "clone", CODE)
     assert office.refuses(*again, "next-year", *NAMES) == "AlreadyTaken"

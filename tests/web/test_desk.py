@@ -152,10 +152,15 @@ def test_a_set_has_exceptions_is_split_and_taken_back(hall: Hall) -> None:
     }  # fmt: skip
     shown = browser.post(confirm, look="1", **form)
     assert "照片不清" in shown.text
+    wrong = browser.post(confirm, **(form | {f"reason_{second}": ""})).text
+    assert f'href="#reason_{second}"' in wrong and 'href="#reason"' not in wrong
+    assert hall.case(second)[0] == "waiting"
     done = browser.post(confirm, **form)
     assert done.location is not None
     page = browser.get(done.location).text
     assert "已移出本批" in page
+    assert _rows(page) == {first: "通过", second: "退回补正", third: "未办理"}
+    assert "照片不清" in page and "通过 1 · 退回补正 1" in page
     assert [hall.case(row)[0] for row in hall.ids] == ["waiting", "returned", "waiting"]
     sheet = browser.get(f"{done.location}/sheet")
     assert sheet.mimetype.endswith("sheet")
@@ -163,11 +168,30 @@ def test_a_set_has_exceptions_is_split_and_taken_back(hall: Hall) -> None:
     page = browser.get(done.location).text
     assert "已撤销 2 份" in page
     assert [hall.case(row)[0] for row in hall.ids] == ["waiting"] * 3
-    assert "已撤销" in browser.get(done.location).text
+    assert _rows(page) == {first: "已撤销", second: "已撤销", third: "未办理"}
     for tail in ("", "/sheet", "/progress"):
         assert hall.browser("unit2").get(f"{done.location}{tail}").status_code == 404
     for tail in ("/undo", "/on"):
         assert hall.browser("unit2").post(f"{done.location}{tail}").status_code in (400, 404)
+
+
+def _rows(page: str) -> dict[int, str]:
+    """Case → what became of it, as the page of an act says."""
+    found = re.findall(r'details/\?id=(\d+)".*?</svg>([^<]+)</span></td>', page, re.DOTALL)
+    return {int(case): word for case, word in found}
+
+
+def test_an_act_that_cannot_be_taken_back_says_who_acted_since(hall: Hall) -> None:
+    browser = hall.browser("unit")
+    confirm = _chosen(hall, browser, "pass")
+    done = browser.post(confirm)
+    assert done.location is not None
+    page = browser.get(done.location).text
+    assert "还有 3 份可以撤销" in page and "不能再撤销" not in page
+    hall.decide("district")
+    page = browser.get(done.location).text
+    assert "/undo" not in page
+    assert re.search(r"3 份不能再撤销：district 已在其后办理，最近一次 [\d: -]+（通过）", page)
 
 
 def test_a_large_set_is_decided_in_the_background(
