@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Flask
 from flask_admin import Admin
 
+from admin_views.adjustments import AdjustmentView
 from admin_views.allocations import AllocationView
 from admin_views.applications import ApplicationView
 from admin_views.bank_files import BankFileView
@@ -32,6 +33,7 @@ from admin_views.settings import VIEWS as SETTINGS
 from admin_views.statements import StatementView
 from admin_views.subjects import PatentView, ProjectView, RecognitionView, StudioView
 from models.account import Account
+from models.adjustment import Adjustment
 from models.allocation import AllocationRun
 from models.applicant import Applicant
 from models.application import Application
@@ -98,6 +100,7 @@ MENU: Lines = (
             (N_("Budgets"), "budget.index_view", "coin-yuan", "budget:read"),
             (N_("Allocation runs"), "allocation.index_view", "coins", "allocation:read"),
             (N_("Payment batches"), "payment.index_view", "receipt", "payment:read"),
+            (N_("Adjustments"), "adjustment.index_view", "refresh", "adjustment:read"),
             (N_("Bank files"), "bankfile.index_view", "file-spreadsheet", "bankfile:read"),
             (
                 N_("Request of a union"),
@@ -161,6 +164,7 @@ SCREENS = (
     (BudgetView, Budget, "budget"),
     (AllocationView, AllocationRun, "allocation"),
     (BatchView, PaymentBatch, "payment"),
+    (AdjustmentView, Adjustment, "adjustment"),
     (BankFileView, BankFile, "bankfile"),
     (CatalogueView, Catalogue, "catalogue"),
     (EntryView, CatalogueEntry, "entry"),

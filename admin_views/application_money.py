@@ -11,6 +11,7 @@ from markupsafe import Markup
 from sqlalchemy import Select, select
 from werkzeug.datastructures import MultiDict
 
+from admin_views.adjustment_words import of_case as adjustments_of
 from admin_views.bearers import bearer_facts
 from admin_views.choices import programmes
 from models.application import APPROVED, Application
@@ -105,7 +106,7 @@ def sections(application: Application) -> list[Section]:
         found.append(Section(_("Who pays"), [*facts, *bearer_facts(application)]))
     if len(parts) > 1 or any(part.batch for part in parts):
         found.append(Section(_("Payments"), [_part(row, untils.get(row.title)) for row in parts]))
-    return found
+    return [*found, *adjustments_of(application)]
 
 
 def _granted(application: Application) -> list[Section]:

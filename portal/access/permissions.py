@@ -94,6 +94,7 @@ PERMISSIONS: dict[str, frozenset[str]] = {
     "adjustment:read": _CITY | {DISTRICT},
     "adjustment:propose": frozenset({FINANCE}),
     "adjustment:approve": frozenset({APPROVER, FINANCE}),
+    "adjustment:cancel": frozenset({APPROVER, FINANCE}),
     "adjustment:write": _NOBODY,
     "matching:read": _STAFF,
     "ledger:read": frozenset({FINANCE, AUDITOR}),

@@ -46,7 +46,7 @@ class WrongCells(Refusal):
     message = N_("%(label)s: %(reason)s")
 
 
-def _fen(_context: click.Context, _option: click.Parameter, text: str | None) -> int | None:
+def fen_of(_context: click.Context, _option: click.Parameter, text: str | None) -> int | None:
     """An amount in yuan as fen."""
     found = _YUAN.fullmatch(text or "")
     if text is not None and found is None:
@@ -71,7 +71,7 @@ def cancel_command(number: str, reason: str, login: str) -> dict[str, Any]:
 @funding.command("confirm")
 @click.argument("number")
 @click.option("--people", type=int, help="How many were paid; as in the batch by default.")
-@click.option("--yuan", callback=_fen, help="How much was paid; as in the batch by default.")
+@click.option("--yuan", callback=fen_of, help="How much was paid; as in the batch by default.")
 @click.option("--differences", default="", help="Why that is not what the batch says.")
 @click.option("--on", type=click.DateTime(["%Y-%m-%d"]), help="The day; today by default.")
 @click.option(

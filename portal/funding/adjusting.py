@@ -29,7 +29,7 @@ from models.base import N_, Refusal
 from models.decision import ADJUST
 from models.funding import UNDONE, Payment, PaymentBatch, PaymentReversal
 from portal.access.actor import Actor
-from portal.access.permissions import NotAllowed, may, require
+from portal.access.permissions import require
 from portal.access.scope import visible
 from portal.access.trail import begin_act, record_batch
 from portal.clock import Clock
@@ -92,8 +92,7 @@ def cancel_adjustment(
 
     Raises ``NotAllowed``, ``NoReason`` or ``NotCancellable``.
     """
-    if not (may(actor, "adjustment:propose") or may(actor, "adjustment:approve")):
-        raise NotAllowed()
+    require(actor, "adjustment:cancel")
     reason = worded(reason)
     hold_cases(session, [adjustment.application_id])
     session.refresh(adjustment)
