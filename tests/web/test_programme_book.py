@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from datetime import date
 
 import pytest
 from flask import Flask
@@ -28,6 +29,7 @@ from models.programme import (
 from portal.access.accounts import system_actor
 from portal.config import ROOT
 from portal.policy.pack_rows import SECTIONS, document_of
+from portal.clock import Clock
 from portal.policy.packs import dump_pack, load_pack
 from seed.catalogues import load_all
 from tests.conftest import City
@@ -370,6 +372,8 @@ def test_a_programme_begins_with_what_its_subject_needs(office: Office) -> None:
     answer = _begin(browser)
     assert answer.status_code == 302
     keys = office.keys("fields")
+    stage = filled(browser.get("/stage/new/").text)
+    assert stage["acts"] == [""], "who acts is chosen by a person"
     assert {"organization.unit", "applicant.id_number", "certificate.level"} <= set(keys)
     page = browser.get(answer.location).text
     for words in ("新项目", "第 1 版", "草稿", "发布前检查", "申报批次", "至少要有一行"):
@@ -402,6 +406,12 @@ def test_a_programme_begins_from_another_s_rules(office: Office) -> None:
 )  # fmt: skip
 def test_a_beginning_that_makes_no_sense_is_refused(
     office: Office, changes: dict[str, str]
+    office.app.extensions["portal_clock"] = Clock(date(2027, 3, 1))
+    page = office.browser("centre").get(answer.location).text
+    assert "没有缺漏，可以发布。" not in page
+    for words in ("申报批次 · 第 1 条", "早于今天：2026-09-15", "以下日期已经过去"):
+        assert words in page, words
+    assert 'name="action" value="publish"' in page  # a reminder keeps nothing from being published
 ) -> None:
     answer = _begin(office.browser("centre"), **changes)
     assert answer.status_code == 200
