@@ -140,7 +140,9 @@ class AllocationView(PortalModelView):
         )
 
     def render(self, template: str, **kwargs: Any) -> Any:
-        """The page also lists the cases."""
+        """The page also lists the cases; the form of a new run tries and saves nothing."""
+        if template == self.create_template:
+            kwargs["form_submit"] = _("Try")
         if template == self.details_template:
             kwargs["page"] = page_of(kwargs["model"], request.args.get("pool"))
         return super().render(template, **kwargs)
@@ -228,6 +230,7 @@ class AllocationView(PortalModelView):
             return_url=back,
             form_title=f"{run.number} · {title}",
             form_lead=lead,
+            form_submit=title,
         )
 
     def _steps(self, run: AllocationRun) -> list[Action]:

@@ -218,7 +218,12 @@ class StageView(PolicyRowView):
     }
     fields: ClassVar[dict[str, Any]] = {"acts": SelectField}
     arguments: ClassVar[dict[str, dict[str, Any]]] = {
-        "acts": {"choices": [SelectChoice(role, _l(word)) for role, word in ROLES.items()]}
+        "acts": {
+            "choices": [
+                SelectChoice("", "–"),
+                *(SelectChoice(role, _l(word)) for role, word in ROLES.items()),
+            ]
+        }
     }
 
     def cell_acts(self, row: Stage) -> str:

@@ -86,6 +86,7 @@ def test_finance_tries_looks_raises_and_makes_final(till: Till) -> None:
     browser = till.browser("finance")
     offered = browser.get("/allocation/new/").text
     assert "年度额度（摇号）" in offered
+    assert ">试算</button>" in offered and ">保存</button>" not in offered
     what = offered.split('<option value="')[1].split('"')[0]
     made = browser.post("/allocation/new/", what=what, seed="公开种子")
     assert (made.status_code, till.runs()) == (302, [("trial", "公开种子", 2)])
