@@ -8,6 +8,7 @@ of a database that has what its fixtures begin with.
 
 from __future__ import annotations
 
+import gc
 import os
 import secrets
 import shutil
@@ -109,7 +110,9 @@ def make_config(url: str, home: Path, **settings: object) -> Config:
 
 @pytest.fixture(scope="session", autouse=True)
 def _cheap() -> Iterator[None]:
-    """What costs time and is not under test: strong hashes, the same files parsed again."""
+    """What costs time and is not under test: strong hashes, the same files parsed again, garbage
+    that is looked for again and again."""
+    gc.set_threshold(100_000, 50, 100)  # an application and its screens stay as long as the tests
     marks: dict[bytes, Any] = {}
     load = pack_files._load
 
@@ -170,7 +173,7 @@ class Templates:
         return filled
 
     def _fill(self, filled: str, url: str) -> None:
-        app = create_app(make_config(url, self.home))
+        app = kept_app(make_config(url, self.home))
         with app.app_context():
             if filled == "migrated":
                 upgrade()

@@ -53,7 +53,7 @@ def pages(app: Flask, runs: int) -> Iterator[Measured]:
 
 def bulk(session: Session, clock: Clock, runs: int) -> Measured:
     """Passing 10,000 cases, beside the bare UPDATE and two INSERT … SELECT; all rolled back."""
-    revision = next(_with_cases(session))
+    revision = next(with_cases(session))
     stage = revision.stages[0]
     waiting = select(Application.id).where(*_same(stage.key)).order_by(Application.id).limit(BULK)
     ids = list(session.scalars(waiting))
@@ -103,7 +103,7 @@ def export(session: Session) -> Measured:
 
 def judging(session: Session, runs: int) -> Iterator[Measured]:
     """Judging every case again, beside the compiled SELECT alone."""
-    for revision in list(_with_cases(session)):
+    for revision in list(with_cases(session)):
         found = policy_for(session, revision).statement.subquery()
         total = select(func.count(), func.sum(found.c.amount_fen))
 
@@ -124,7 +124,7 @@ def system_city(session: Session) -> Actor:
     return Actor.of(account)
 
 
-def _with_cases(session: Session) -> Iterator[Revision]:
+def with_cases(session: Session) -> Iterator[Revision]:
     cases = exists().where(Application.revision_id == Revision.id)
     yield from session.scalars(select(Revision).where(cases).order_by(Revision.id))
 

@@ -6,7 +6,6 @@ import json
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 import pytest
 from flask import Flask
@@ -19,11 +18,11 @@ from portal.access.accounts import system_actor
 from portal.clock import Clock
 from portal.config import ROOT
 from portal.evidence.identifiers import check_digit
-from portal.policy.operators import OPERATORS
 from portal.policy.pack_rows import SECTIONS, document_of
 from portal.policy.packs import load_pack
 from seed.catalogues import load_all
 from tests.conftest import PASSWORD, City
+from tests.support.unlike import unlike
 
 DAY = date(2027, 5, 10)
 Shot = Callable[[Page, str], Path]
@@ -350,7 +349,7 @@ def test_the_widgets_change_nothing_by_themselves(
         urls = [
             f"/{SCREENS[section]}/edit/?id={row.id}"
             for section in SECTIONS
-            for row in _unlike(revisions, section)[-MOST:]
+            for row in unlike(revisions, section)[-MOST:]
             if section not in ("windows", "channels", "fields") or getattr(row, "choices", None)
         ]
     _sign_in(page, "centre")
@@ -381,31 +380,6 @@ def test_the_widgets_change_nothing_by_themselves(
     with app.app_context():
         for revision_id, document in before.items():
             assert document_of(db.session.get_one(Revision, revision_id)) == document
-
-
-def _unlike(revisions: list[Revision], section: str) -> list[Any]:
-    """The rows of a section whose rules differ in more than words and figures."""
-    names = [cell.attribute for cell in SECTIONS[section][1]]
-    found = {}
-    for revision in revisions:
-        for row in getattr(revision, section):
-            rules = {name: _bones(getattr(row, name)) for name in names}
-            drawn = {name: rule for name, rule in rules.items() if isinstance(rule, dict | list)}
-            found[json.dumps(drawn)] = row
-    return list(found.values())
-
-
-def _bones(value: Any) -> Any:
-    """What *value* is made of: its operators and keys, and kinds in place of values."""
-    if isinstance(value, dict):
-        fixed = all(isinstance(item, str) for item in value.values())
-        return ["words"] if fixed else {key: _bones(item) for key, item in value.items()}
-    if isinstance(value, list):
-        kinds = [_bones(item) for item in value]
-        return [kind for place, kind in enumerate(kinds) if kind not in kinds[:place]]
-    if isinstance(value, str):
-        return value if value in OPERATORS else bool(value)
-    return type(value).__name__
 
 
 def _plain(text: str) -> object:

@@ -31,7 +31,6 @@ from models.account import Account
 from models.application import WAITING, Application
 from models.base import begin_writing, db
 from models.decision import PASS
-from models.programme import Stage
 from portal.access.accounts import system_actor
 from portal.access.permissions import DISTRICT
 from portal.app import create_app
@@ -39,7 +38,7 @@ from portal.clock import Clock
 from portal.config import ROOT, Config
 from portal.review.decide import decide
 from portal.review.selections import freeze
-from seed.bench.measures import bare_decisions
+from seed.bench.measures import bare_decisions, with_cases
 from seed.demo import PASSWORD
 from tests.browser.conftest import ARGUMENTS, CHROMIUM
 
@@ -99,11 +98,16 @@ def _prepare(environment: dict[str, str]) -> Ground:
     app = create_app(Config.from_env(os.environ | environment))
     with app.app_context():
         session = db.session()
-        stages = list(session.scalars(select(Stage).order_by(Stage.position)))
+        revision = next(with_cases(session))
+        stages = revision.stages
         place = next(at for at, stage in enumerate(stages) if stage.acts == DISTRICT)
         accounts = select(Account).where(Account.role == DISTRICT).order_by(Account.id)
         clerk = session.scalars(accounts.where(Account.login_key == "d01")).one()
-        own = Application.district_id == clerk.organization_id, Application.state == WAITING
+        own = (
+            Application.revision_id == revision.id,
+            Application.district_id == clerk.organization_id,
+            Application.state == WAITING,
+        )
         here = (*own, Application.stage_key == stages[place].key)
         for stage in stages[:place]:
             actor = replace(system_actor(session), role=stage.acts)
@@ -115,7 +119,7 @@ def _prepare(environment: dict[str, str]) -> Ground:
         count = session.scalar(select(func.count()).where(*here)) or 0
         begin_writing()
         started = time.perf_counter()
-        bare_decisions(session, Clock(), select(Application.id).where(*here), stages[0].revision)
+        bare_decisions(session, Clock(), select(Application.id).where(*here), revision)
         took = time.perf_counter() - started
         session.rollback()
         others = select(Account.login_key).where(Account.id != clerk.id, Account.role != "expert")

@@ -10,10 +10,10 @@ import pytest
 
 from models.application import Application
 from models.base import begin_writing, db
-from portal.app import create_app
 from portal.policy.explain import explain
 from portal.policy.judge import judge
 from tests.conftest import make_config
+from tests.support.apps import kept_app
 from tests.support.books import PROGRAMMES, Book, Scene, read_book
 
 Outcome = dict[str, Any]
@@ -39,7 +39,7 @@ def test_every_case_is_judged_as_the_notice_says(
 
 def _judged(book: Book, database: Path, home: Path) -> dict[str, Outcome]:
     (home / "portal.db").write_bytes(database.read_bytes())
-    app = create_app(make_config(f"sqlite:///{home / 'portal.db'}", home))
+    app = kept_app(make_config(f"sqlite:///{home / 'portal.db'}", home))
     with app.app_context():
         begin_writing()
         found = dict(_outcomes(book, home))
@@ -54,13 +54,13 @@ def _outcomes(book: Book, home: Path) -> Iterator[tuple[str, Outcome]]:
     scene = Scene(session, book, home)
     for cases in book.groups():
         with scene.apart():
-            ids = {case["says"]: scene.play(case) for case in cases}
+            ids = scene.play_all(cases)
             judge(session, scene.revision)
-            for place, (says, application_id) in enumerate(ids.items()):
+            for place, (case, application_id) in enumerate(zip(cases, ids, strict=True)):
                 found = session.get_one(Application, application_id, populate_existing=True)
                 if place % ALONE == 0:
                     _agrees(found)
-                yield says, _outcome(found)
+                yield case["says"], _outcome(found)
 
 
 def _agrees(found: Application) -> None:

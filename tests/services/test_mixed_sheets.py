@@ -23,7 +23,6 @@ from models.base import begin_writing, db
 from models.catalogue import Catalogue
 from portal.access.accounts import system_actor
 from portal.access.actor import Actor
-from portal.app import create_app
 from portal.config import ROOT
 from portal.exchange.applications_in import apply, read_applications
 from portal.policy.judge import judge, policy_for
@@ -31,6 +30,7 @@ from portal.review.entering import enter
 from portal.review.reading import FormReader
 from tests.conftest import create_database, make_config
 from tests.support import postgres
+from tests.support.apps import kept_app
 from tests.support.books import PROGRAMMES, Scene, read_book
 from tests.support.mixed_forms import Form, Mixer
 
@@ -75,7 +75,7 @@ def _database(name: str, home: Path, request: pytest.FixtureRequest) -> str:
 
 @contextmanager
 def _scene(programme: str, url: str, home: Path) -> Iterator[Scene]:
-    app = create_app(make_config(url, home))
+    app = kept_app(make_config(url, home))
     with app.app_context():
         begin_writing()
         yield Scene(db.session(), read_book(BOOKS / f"{programme}.yaml"), home)

@@ -1,7 +1,8 @@
 """Money under any order of events, against a plain model: nobody twice, nothing over the budget,
 what is short in its order, every share, instalment and purse to the fen.
 
-``MONEY_RUNS`` and ``MONEY_STEPS`` make it longer.
+``MONEY_RUNS`` and ``MONEY_STEPS`` make it longer; with ``MONEY_PROOF`` the whole database is
+proved after every so many steps instead of each, and at the end of each run.
 """
 
 from __future__ import annotations
@@ -14,7 +15,15 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -41,6 +50,7 @@ from tests.support.walk import BOOKS, read_book
 
 RUNS = int(os.environ.get("MONEY_RUNS", "1"))
 STEPS = int(os.environ.get("MONEY_STEPS", "40"))
+PROOF = int(os.environ.get("MONEY_PROOF", "1"))
 CASES = 10
 AMOUNT, WEIGHTS = 3_000_01, (60, 40)
 """A sum that neither two payers nor two instalments divide."""
@@ -137,65 +147,94 @@ OUT = ("committed", "transferred", "paid")
 """Where money is that did not come back."""
 
 
-class Machine:
+@dataclass(frozen=True)
+class Ground:
+    """The city with its cases, committed: every run begins from it."""
+
+    session: Session
+    scene: _Scene
+    cases: tuple[int, ...]
+    pooled: frozenset[int]
+
+    @classmethod
+    def laid(cls, session: Session, home: Path) -> Ground:
+        """Cases of two districts by turns; the second's are of the pool."""
+        scene = _Scene(session, read_book(BOOKS / "bj-patent-2022.yaml"), home)
+        cases = tuple(
+            scene.play({"says": "a case", "facts": {}, "place": {"district": f"D{number % 2}"}})
+            for number in range(CASES)
+        )
+        session.commit()
+        return cls(session, scene, cases, frozenset(cases[1::2]))
+
+
+CHANCE = st.randoms(use_true_random=False)
+
+
+class Machine(RuleBasedStateMachine):
     """The city and its model, moved by the same steps."""
 
-    def __init__(self, session: Session, home: Path, seed: int) -> None:
-        self.session, self.random, self.model = session, Random(seed), Model()
-        self.scene = _Scene(session, read_book(BOOKS / "bj-patent-2022.yaml"), home)
+    def __init__(self, ground: Ground) -> None:
+        super().__init__()
+        self.session, self.scene = ground.session, ground.scene
         self.clock = self.scene.book.after
-        for number in range(CASES):
-            place = {"district": f"D{number % 2}"}
-            case = self.scene.play({"says": "a case", "facts": {}, "place": place})
-            self.model.stage[case] = 0
-            if number % 2:
-                self.model.pooled.add(case)
+        self.model = Model(stage=dict.fromkeys(ground.cases, 0), pooled=set(ground.pooled))
         self.trials: list[tuple[int, dict[int, bool]]] = []
         self.places = [self.scene.places["D0"], self.scene.places["D1"]]
+        self.steps = 0
+
+    def teardown(self) -> None:
+        """The whole database is right at the end, then as it was before."""
+        try:
+            assert list(violations(self.session)) == []
+        finally:
+            self.session.rollback()
 
     def who(self, role: str) -> Any:
         """Somebody of the city with *role*."""
         return replace(system_actor(self.session), role=role)
 
-    def step(self) -> None:
-        """One event, whatever comes of it."""
-        events = (
-            self.approve, self.approve, self.approve, self.batch, self.batch, self.move, self.move,
-            self.come_back, self.cap, self.reject, self.cancel, self.allocate, self.allocate,
-        )  # fmt: skip
-        self.random.choice(events)()
-
-    def approve(self) -> None:
-        """A stage passes one case."""
-        self._decide(PASS)
-
-    def reject(self) -> None:
-        """A stage refuses one case, perhaps after its first instalment or its grant."""
-        held = {case for case in self.model.granted if self.model.stage[case] < 3}
-        if self.random.random() < (0.8 if held - self.model.refused else 0.2):
-            self._decide(REJECT, held)
-
-    def _decide(self, outcome: str, rather: Collection[int] = ()) -> None:
-        open_ = [c for c, n in self.model.stage.items() if n < 3 and c not in self.model.refused]
+    @rule(chance=CHANCE)
+    def approve(self, chance: Random) -> None:
+        """A stage passes some of the cases before it."""
+        open_ = self._open()
         if not open_:
             return
-        open_ = [case for case in open_ if case in rather] or open_
-        case = self.random.choice(open_)
-        actor = self.who(ROUTE[self.model.stage[case]])
-        chosen = select(Application.id).where(Application.id == case)
-        selection = freeze(self.session, actor, self.clock, outcome, chosen)
-        done = decide(self.session, actor, self.clock, selection, outcome, "已经看过", "")
-        moving = {self.model.held.get((case, place)) for place in (1, 2)}
-        is_held = outcome == REJECT and bool(moving & {"committed", "transferred"})
-        assert done.decided == (0 if is_held else 1)
-        if is_held:
-            return
-        if outcome == PASS:
+        stage = self.model.stage[chance.choice(open_)]
+        here = [case for case in open_ if self.model.stage[case] == stage]
+        chosen = chance.sample(here, chance.randint(1, len(here)))
+        assert self._decide(PASS, stage, chosen) == len(chosen)
+        for case in chosen:
             self.model.stage[case] += 1
-        else:
+
+    @rule(chance=CHANCE)
+    def reject(self, chance: Random) -> None:
+        """A stage refuses one case, perhaps after its first instalment or its grant."""
+        open_ = self._open()
+        held = [case for case in open_ if case in self.model.granted]
+        if not open_ or chance.random() > (0.8 if held else 0.3):
+            return
+        case = chance.choice(held or open_)
+        moving = {self.model.held.get((case, place)) for place in (1, 2)}
+        waits = bool(moving & {"committed", "transferred"})
+        done = self._decide(REJECT, self.model.stage[case], [case])
+        assert done == (0 if waits else 1)
+        if done:
             self.model.refused.add(case)
 
-    def allocate(self) -> None:
+    def _open(self) -> list[int]:
+        stages = self.model.stage.items()
+        return [case for case, n in stages if n < 3 and case not in self.model.refused]
+
+    def _decide(self, outcome: str, stage: int, cases: Collection[int]) -> int:
+        actor = self.who(ROUTE[stage])
+        chosen = select(Application.id).where(Application.id.in_(cases))
+        selection = freeze(self.session, actor, self.clock, outcome, chosen)
+        reason = "已经看过"
+        return decide(self.session, actor, self.clock, selection, outcome, reason, "").decided
+
+    @rule(chance=CHANCE)
+    def allocate(self, chance: Random) -> None:
         """The pool is tried; that trial, or an older one, is made final."""
         finance, programme = self.who("finance"), self.scene.revision.programme
         waiting = self.model.waiting()
@@ -207,8 +246,8 @@ class Machine:
             assert run.granted == min(free, len(waiting))
         if not self.trials:
             return
-        newest = self.random.random() < 0.7
-        number, given = self.trials[-1] if newest else self.random.choice(self.trials)
+        newest = chance.random() < 0.7
+        number, given = self.trials[-1] if newest else chance.choice(self.trials)
         chosen = self.session.get_one(AllocationRun, number, populate_existing=True)
         state = chosen.state
         done = self._tried(settle, finance, self.clock, chosen)
@@ -221,9 +260,10 @@ class Machine:
             self.model.granted |= {case for case, gets in given.items() if gets}
             self.model.waited |= {case for case, gets in given.items() if not gets}
 
-    def cap(self) -> None:
+    @rule(chance=CHANCE)
+    def cap(self, chance: Random) -> None:
         """Finance sets the budget, perhaps lower than what is spent."""
-        cap = self.random.choice((0, CITY[1], CITY[1] * 3, CITY_FEN * 5, CITY_FEN * CASES))
+        cap = chance.choice((0, CITY[1], CITY[1] * 3, CITY_FEN * 5, CITY_FEN * CASES))
         programme = self.scene.revision.programme
         if self._tried(set_budget, self.who("finance"), self.clock, programme, Fen(cap)):
             assert cap >= self.model.spent()
@@ -231,9 +271,10 @@ class Machine:
         else:
             assert cap < self.model.spent()
 
-    def batch(self) -> None:
+    @rule(chance=CHANCE)
+    def batch(self, chance: Random) -> None:
         """A district is paid what is due and reached."""
-        district = self.random.choice(self.places)
+        district = chance.choice(self.places)
         programme = self.scene.revision.programme
         made = self._tried(make_batch, self.who("finance"), self.clock, programme, district)
         if not made:
@@ -253,13 +294,13 @@ class Machine:
             self.model.held[case, place] = "committed"
         self.model.batches[made.id] = ("made", before)
 
-    def move(self) -> None:
+    @precondition(lambda self: self.model.batches)
+    @rule(chance=CHANCE)
+    def move(self, chance: Random) -> None:
         """A batch goes on, or somebody tries what is not its turn."""
-        if not self.model.batches:
-            return
-        number = self.random.choice(list(self.model.batches))
+        number = chance.choice(list(self.model.batches))
         state, rows = self.model.batches[number]
-        step, after = self.random.choice(((mark_transferred, "transferred"), (mark_paid, "paid")))
+        step, after = chance.choice(((mark_transferred, "transferred"), (mark_paid, "paid")))
         batch = self.session.get_one(PaymentBatch, number, populate_existing=True)
         done = self._tried(step, self.who("finance"), self.clock, batch, self.clock.today())
         fits = (state, after) in (("made", "transferred"), ("transferred", "paid"))
@@ -269,11 +310,11 @@ class Machine:
             for row in rows:
                 self.model.held[row] = after
 
-    def cancel(self) -> None:
+    @precondition(lambda self: self.model.batches)
+    @rule(chance=CHANCE)
+    def cancel(self, chance: Random) -> None:
         """A batch that was not sent is cancelled: what it took goes back where it was."""
-        if not self.model.batches:
-            return
-        number = self.random.choice(list(self.model.batches))
+        number = chance.choice(list(self.model.batches))
         state, rows = self.model.batches[number]
         batch = self.session.get_one(PaymentBatch, number, populate_existing=True)
         done = self._tried(cancel_batch, self.who("finance"), self.clock, batch, "开错了")
@@ -282,13 +323,13 @@ class Machine:
             self.model.batches[number] = ("cancelled", rows)
             self.model.held |= rows
 
-    def come_back(self) -> None:
+    @precondition(lambda self: self.model.batches)
+    @rule(chance=CHANCE)
+    def come_back(self, chance: Random) -> None:
         """The bank returns a payment, or it is recovered."""
         payments = self.session.scalars(select(Payment)).all()
-        if not payments:
-            return
-        payment = self.random.choice(payments)
-        kind = BOUNCED if self.random.random() < 0.7 else RECOVERED
+        payment = chance.choice(payments)
+        kind = BOUNCED if chance.random() < 0.7 else RECOVERED
         key = (payment.application_id, payment.instalment)
         newest = max(p.attempt for p in payments if (p.application_id, p.instalment) == key)
         fits = self.model.held.get(key) == "paid" and payment.attempt == newest
@@ -312,9 +353,12 @@ class Machine:
             self.session.expire_all()
             return False
 
-    def check(self) -> None:
+    @invariant()
+    def holds(self) -> None:
         """The city is what the model says, and nothing that must never happen did."""
-        assert list(violations(self.session)) == []
+        self.steps += 1
+        if self.steps % PROOF == 0:
+            assert list(violations(self.session)) == []
         budget = self.session.scalar(select(Budget).execution_options(populate_existing=True))
         if budget is not None:
             assert (budget.spent_fen, budget.cap_fen) == (self.model.spent(), self.model.cap)
@@ -345,11 +389,16 @@ class Machine:
         return PAID if all(settled) else APPROVED
 
 
-@pytest.mark.parametrize("seed", range(RUNS))
-def test_any_order_of_events_leaves_the_books_right(
-    session: Session, tmp_path: Path, seed: int
-) -> None:
-    machine = Machine(session, tmp_path, seed)
-    for _step in range(STEPS):
-        machine.step()
-        machine.check()
+def test_any_order_of_events_leaves_the_books_right(session: Session, tmp_path: Path) -> None:
+    ground = Ground.laid(session, tmp_path)
+    run_state_machine_as_test(
+        lambda: Machine(ground),
+        settings=settings(
+            max_examples=RUNS,
+            stateful_step_count=STEPS,
+            deadline=None,
+            database=None,
+            print_blob=True,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )

@@ -55,7 +55,8 @@ def projects(session: Session, tmp_path: Path) -> Hall:
 
 def _listed(hall: Hall, count: int) -> list[int]:
     """So many projects that wait for their public notice."""
-    cases = [hall.enter({"district": f"D{place}"}) for place in range(count)]
+    unit = {"says": "a case", "facts": {}}
+    cases = hall.scene.play_all([unit | {"place": {"district": f"D{n}"}} for n in range(count)])
     hall.on(["unit", "district", "qualify", "panel", "list"], cases)
     return cases
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -96,13 +97,26 @@ class Scene:
     def play(self, case: Case) -> int:
         """Enter *case* after whatever came before it; gives its application's id."""
         for other in case.get("before", []):
-            entered = self._enter(self.revision, case | other, other.get("times", 1))
+            entered = self._enter(self.revision, [case | other] * other.get("times", 1))
             self._become(entered, other.get("became"))
         if "earlier" in case:
             then = self._year_of(case["earlier"])
-            entered = self._enter(then, case | {"facts": case["earlier"]})
+            entered = self._enter(then, [case | {"facts": case["earlier"]}])
             self._become(entered, case.get("became"))
-        return self._enter(self.revision, case)[0]
+        return self._enter(self.revision, [case])[0]
+
+    def play_all(self, cases: Sequence[Case]) -> list[int]:
+        """Enter *cases* in their order, in one go those that nothing comes before."""
+        found = []
+        for (preceded, _channel), group in groupby(cases, self._goes_with):
+            if preceded:
+                found += [self.play(case) for case in group]
+            else:
+                found += self._enter(self.revision, list(group))
+        return found
+
+    def _goes_with(self, case: Case) -> tuple[bool, str]:
+        return "before" in case or "earlier" in case, self._channel(self.revision, case)
 
     def correct(self, application_id: int, facts: Case) -> None:
         """Send a returned case back with *facts* changed on its form."""
@@ -116,14 +130,17 @@ class Scene:
         assert values is not None, problems
         edit(self.session, actor, self.book.after, case, values, case.version)
 
-    def _enter(self, revision: Revision, case: Case, times: int = 1) -> list[int]:
-        channel = case.get("channel", revision.channels[0].key)
+    def _channel(self, revision: Revision, case: Case) -> str:
+        return str(case.get("channel", revision.channels[0].key))
+
+    def _enter(self, revision: Revision, cases: Sequence[Case]) -> list[int]:
+        """Enter *cases* of one channel in one act."""
+        channel = self._channel(revision, cases[0])
         actor = replace(system_actor(self.session), role="city-centre")
-        unit = self._unit(self.book.place | case.get("place", {}))
+        forms = [self._form(revision, case, self._place_of(case)) for case in cases]
         reader = FormReader(self.session, revision, actor, self.book.after, channel)
-        forms = [self._form(revision, case, unit) for _time in range(times)]
         found = []
-        for form in forms:
+        for case, form in zip(cases, forms, strict=True):
             values, problems = reader.read(form)
             assert values is not None, (case["says"], problems)
             found.append(values)
@@ -183,6 +200,9 @@ class Scene:
         actor = system_actor(self.session)
         made = load_pack(self.session, actor, self.book.after, pack).programme.code
         return publish(self.session, actor, self.book.after, made)
+
+    def _place_of(self, case: Case) -> Organization:
+        return self._unit(self.book.place | case.get("place", {}))
 
     def _unit(self, place: dict[str, str]) -> Organization:
         """The unit at *place*: its code, its nature, and the district or bureau above it."""

@@ -39,12 +39,19 @@ PEOPLE = {
     "unit": ("grass-roots", "D1-1"),
     "expert": ("expert", "SH"),
 }
-AT_THE_TOP = ("admin", "centre", "approver", "money", "auditor")
 GIVEN = "D1-1"
 """The union whose case the expert was given to score; they see no other."""
+NAMED = {
+    "district": ("D1", "D1-1", "D2-1", "SH"),
+    "bureau": ("B1", "G1-1", "D1", "SH"),
+    "group": ("G1", "D1", "B1"),
+    "unit": ("D1-1", "D1-2", "D1"),
+    "expert": ("D1-1", "D1-2", "SH"),
+}
+"""Whose rows each asks for: their own, a child's, a sibling's, a parent's. To those at the top
+none is foreign."""
 WRITERS = ("bureau", "unit", "expert")
 """One of each kind of subtree: with unions below, a single one, a case alone."""
-CODES = ("SH", "D1", "D1-1", "D1-2", "D2-1", "G1")
 POSTED_NAMES = ("id", "rowid", "pk", "organization", "organization_id", "account_id")
 
 
@@ -124,9 +131,8 @@ def _sheet_text(data: bytes) -> str:
 
 
 def numbers_for(town: Town, login: str) -> list[int]:
-    """The unions whose rows *login* names; to those at the top none is foreign."""
-    codes = (GIVEN,) if login in AT_THE_TOP else CODES
-    return [town.city.unions[code] for code in codes]
+    """The unions whose rows *login* names."""
+    return [town.city.unions[code] for code in NAMED.get(login, (GIVEN,))]
 
 
 @pytest.mark.parametrize("login", PEOPLE)
