@@ -14,6 +14,7 @@ from wtforms import DateField, SelectField, StringField
 from wtforms.validators import InputRequired, Length
 
 from admin_views import batch_words as words
+from admin_views.application_cells import book
 from admin_views.base import PortalModelView, SeenVersion
 from admin_views.batch_papers import PERMISSIONS as PAPER_PAGES
 from admin_views.batch_papers import BatchPapers
@@ -36,6 +37,7 @@ from portal.access.permissions import may, require
 from portal.exchange.payment_sheet import write_payments
 from portal.funding.payout import make_batch, mark_paid, mark_transferred
 from portal.funding.reversals import reverse_payment
+from portal.review.todo import unconfirmed
 from portal.theme import cells
 from portal.theme.pages import Detail
 from portal.theme.shapes import Action
@@ -88,6 +90,7 @@ class BatchView(BatchPapers, PortalModelView):
         ListTab("open", _l("On its way"), lambda: [_is_open()]),
         ListTab("late", _l("Overdue"), lambda: [
             _is_open(), PaymentBatch.due_on < clock().today()]),
+        ListTab("confirm", _l("To confirm"), lambda: [unconfirmed(book().revisions())]),
     )  # fmt: skip
     list_empty = _l("Finance makes a batch from finally approved applications.")
 

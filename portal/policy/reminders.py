@@ -1,4 +1,4 @@
-"""Days of a draft that lie behind us: no fault, but seldom meant, as in last year's rules copied."""
+"""Days of a draft that lie behind us: no fault, but seldom meant, as in rules of last year."""
 
 from __future__ import annotations
 

@@ -119,6 +119,8 @@ class StageBook:
                 selectinload(Revision.fields),
                 selectinload(Revision.instalments),
                 selectinload(Revision.allocations),
+                selectinload(Revision.channels),
+                selectinload(Revision.payments),
             )
         )
         self._revisions: Mapping[int, Revision] = {row.id: row for row in loaded}

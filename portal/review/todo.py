@@ -10,20 +10,23 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, false, func, not_, or_, select
+from sqlalchemy import ColumnElement, Select, and_, exists, false, func, not_, or_, select
 from sqlalchemy.orm import Session
 
 from models.application import APPROVED, HELD, RETURNED, WAITING, Application
 from models.evidence import DIFFERS
-from models.funding import MADE, TRANSFERRED, PaymentBatch
+from models.funding import MADE, TRANSFERRED, Payment, PaymentBatch
 from models.panel import ScoreSheet
+from models.papers import BatchPaper
 from models.programme import Revision
 from models.publicity import OPEN, Objection
+from models.sharing import CONFIRMATION
 from portal.access.actor import Actor
 from portal.access.permissions import may
 from portal.access.scope import visible
 from portal.calendar import Calendar
 from portal.evidence.duplicates import looks_duplicate
+from portal.funding.routes import rule_of
 from portal.review.deadlines import DUE_SOON, OVERDUE, stands
 from portal.review.instalments import instalments_due
 from portal.review.registry_checks import standing_at
@@ -116,6 +119,33 @@ def _late_batches(desk: Desk) -> Select[Any]:
     )
 
 
+def unconfirmed(revisions: Iterable[Revision]) -> ColumnElement[bool]:
+    """Whether a batch was transferred and lacks the confirmation that its programme wants."""
+    ways = [
+        and_(Application.revision_id == revision.id, Application.channel.in_(channels))
+        for revision in revisions
+        if (channels := [row.key for row in revision.channels if _confirms(revision, row.key)])
+    ]
+    wants = exists().where(
+        Payment.batch_id == PaymentBatch.id,
+        Payment.application_id == Application.id,
+        or_(false(), *ways),
+    )
+    given = exists().where(BatchPaper.batch_id == PaymentBatch.id, BatchPaper.kind == CONFIRMATION)
+    return and_(PaymentBatch.state == TRANSFERRED, wants, ~given)
+
+
+def _confirms(revision: Revision, channel: str) -> bool:
+    rule = rule_of(revision, channel)
+    return rule is not None and CONFIRMATION in rule.papers
+
+
+def _unconfirmed(desk: Desk) -> Select[Any]:
+    return select(PaymentBatch.id).where(
+        visible(PaymentBatch, desk.actor), unconfirmed(desk.revisions)
+    )
+
+
 def _sheets(desk: Desk) -> Select[Any]:
     return select(ScoreSheet.id).where(
         visible(ScoreSheet, desk.actor), ScoreSheet.submitted_at.is_(None)
@@ -147,6 +177,7 @@ KINDS: dict[str, tuple[str, Callable[[Desk], Select[Any]]]] = {
     "pay_overdue": ("payment:make", lambda desk: _instalments(desk, OVERDUE)),
     "pay_soon": ("payment:make", lambda desk: _instalments(desk, DUE_SOON)),
     "batches_late": ("payment:export", _late_batches),
+    "batches_confirm": ("payment:confirm", _unconfirmed),
     "sheets": ("score:write", _sheets),
 }
 """Each kind of work: whose it is, and the rows that it counts."""

@@ -76,6 +76,10 @@ LINES: dict[str, Line] = {
     "batches_late": Line(
         N_("Payment batches overdue"), "payment.index_view", {"tab": "late"}, "receipt", "bad"
     ),
+    "batches_confirm": Line(
+        N_("Payment batches to confirm"), "payment.index_view", {"tab": "confirm"},
+        "receipt", "warn",
+    ),
     "sheets": Line(N_("Score sheets to fill in"), "score.index", {}, "clipboard-check"),
 }  # fmt: skip
 """The kinds of ``portal.review.todo`` in the order in which they are told."""
@@ -89,6 +93,8 @@ def rules(session: Session) -> Rules:
             selectinload(Revision.stages),
             selectinload(Revision.instalments),
             selectinload(Revision.allocations),
+            selectinload(Revision.channels),
+            selectinload(Revision.payments),
         )
         .order_by(Revision.id)
     )

@@ -51,16 +51,28 @@ def test_papers_are_printed_and_given_by_whom_they_concern(till: Till) -> None:
     address = f"/payment/move?rowid={till.batch}"
     seen = _seen_version(finance.get(address).text)
     finance.post(address, on=TODAY.isoformat(), seen_version=seen)
+    assert _to_confirm(till) == {"district": 1, "centre": 1, "stranger": 0}
+    assert f"/payment/details/?id={till.batch}" in district.get("/payment/?tab=confirm").text
+    assert "/payment/?tab=confirm" in district.get("/").text
     wrong = {"on": TODAY.isoformat(), "people": "2", "total": "2000", "differences": ""}
     assert "请写明差异" in district.post(confirm, **wrong).text
     assert finance.get(confirm).status_code == 302
     _hand_in(till)
+    assert _to_confirm(till) == {"district": 0, "centre": 0, "stranger": 0}
+    assert f"/payment/details/?id={till.batch}" not in district.get("/payment/?tab=confirm").text
     page = district.get(notice).text
     assert "甲区总工会" in page
     assert "3,000" in page
     assert "发放确认单" in page
     assert district.get(f"/payment/document/{till.batch}/nothing").status_code == 404
     assert till.browser("stranger").get(notice).status_code == 404
+
+
+def _to_confirm(till: Till) -> dict[str, int]:
+    """How many batches the home page says wait for a confirmation, by who looks."""
+    logins = ("district", "centre", "stranger")
+    answers = {login: till.browser(login).get("/counts").json for login in logins}
+    return {login: answer["counts"]["batches_confirm"] for login, answer in answers.items()}
 
 
 def test_a_bank_file_is_for_who_pays(till: Till) -> None:
