@@ -17,7 +17,7 @@ from models.base import Refusal, db
 from models.decision import LONGEST_REASON, SHORTEST_REASON
 from models.sharing import PAYERS
 from portal.access.permissions import may
-from portal.review.bearers import OPEN, choices_of, choose_bearer, refuse_closed
+from portal.review.bearers import OPEN, Choice, choices_of, choose_bearer, refuse_closed
 from portal.theme import cells
 from portal.theme.pages import Fact
 from portal.translations.words import gettext as _
@@ -75,15 +75,16 @@ def bearer_facts(application: Application) -> list[Fact]:
 
 def _form(application: Application) -> Any:
     choices = choices_of(db.session(), application)
+    several = len(choices) > 1
     pairs = [
-        (f"{row.key}{_APART}{party}", f"{row.title}：{_(PAYERS[party])} · {union}")
+        (f"{row.key}{_APART}{party}", _named(row.title if several else "", party, union))
         for row in choices
         for party, union in row.payers.items()
     ]
     borne = next((f"{row.key}{_APART}{row.bearer}" for row in choices), "")
     length = Length(SHORTEST_REASON, LONGEST_REASON)
     fields = {
-        "payer": SelectField(_("Payer"), [InputRequired()], choices=offered(pairs)),
+        "payer": SelectField(_title(choices), [InputRequired()], choices=offered(pairs)),
         "reason": StringField(_("Reason"), [InputRequired(), length]),
         "seen_version": SeenVersion(),
     }
@@ -91,6 +92,16 @@ def _form(application: Application) -> Any:
     if request.method == "GET":
         form.seen_version.data = str(application.version)
     return form
+
+
+def _title(choices: list[Choice]) -> str:
+    """The one share that is chosen for, or that there are several."""
+    return choices[0].title if len(choices) == 1 else _("Payer")
+
+
+def _named(share: str, party: str, union: str) -> str:
+    payer = f"{_(PAYERS[party])} · {union}"
+    return f"{share}：{payer}" if share else payer
 
 
 def _chosen(form: Any, application: Application) -> bool:

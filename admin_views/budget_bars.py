@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, true
 from sqlalchemy.orm import contains_eager, joinedload
 
 from models.base import db
@@ -13,18 +13,27 @@ from portal.funding.dues import borne, queue
 from portal.funding.ledger import BUDGET
 from portal.theme import pages
 
+MOST_OTHERS = 12
+"""Other payers' budgets among the bars; the list of budgets has them all."""
+
 
 def budgets(programme_id: int | None = None) -> list[pages.Budget]:
-    """The budgets as bars, of one programme or of all, the city federation's before the others."""
+    """The budgets as bars, of one programme or of all: the city federation's, then of the other
+    payers' those that have the least left."""
     wanted = (
         select(Budget)
         .join(Budget.payer)
         .options(joinedload(Budget.programme), contains_eager(Budget.payer))
-        .order_by(Budget.programme_id, Organization.depth, Budget.id)
+        .where(Budget.programme_id == programme_id if programme_id else true())
     )
-    if programme_id:
-        wanted = wanted.where(Budget.programme_id == programme_id)
-    return [_bar(budget) for budget in db.session.scalars(wanted)]
+    city = wanted.where(Organization.parent_id.is_(None)).order_by(Budget.programme_id)
+    others = (
+        wanted.where(Organization.parent_id.is_not(None))
+        .order_by(Budget.cap_fen - Budget.spent_fen, Budget.id)
+        .limit(MOST_OTHERS)
+    )
+    rows = [*db.session.scalars(city), *db.session.scalars(others)]
+    return [_bar(budget) for budget in rows]
 
 
 def _bar(budget: Budget) -> pages.Budget:

@@ -62,7 +62,7 @@ class BudgetView(PortalModelView):
 
     def new_form_class(self) -> Any:
         """A budget belongs to a programme and a payer; another's needs a reason."""
-        unit = _l("Left empty, the payer chosen above. A grass-roots union is named by its code.")
+        unit = _l("Only where a grass-roots union pays, in place of the payer chosen.")
         why = _l("Needed for all but the city's own budget, such as the letter that says so.")
         length = Length(SHORTEST_REASON, LONGEST_REASON)
         return type(
@@ -71,7 +71,9 @@ class BudgetView(PortalModelView):
             {
                 "programme": SelectField(_("Programme"), choices=offered(programmes())),
                 "payer": SelectField(_("Payer"), choices=offered(_payers())),
-                "code": StringField(_("Code"), [Optional(), Length(max=40)], description=unit),
+                "code": StringField(
+                    _("Code of a grass-roots union"), [Optional(), Length(max=40)], description=unit
+                ),
                 "cap_fen": YuanField(_("Budget (yuan)"), [InputRequired()]),
                 "reason": StringField(_("Reason"), [Optional(), length], description=why),
             },
