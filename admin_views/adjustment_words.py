@@ -13,11 +13,13 @@ from sqlalchemy.orm import joinedload
 
 from admin_views.choices import programmes, worded
 from models.adjustment import ADJUSTMENT_STATES, APPROVED, IN_FORCE, PROPOSED, Adjustment
-from models.application import Application
+from models.application import APPROVED as CASE_APPROVED
+from models.application import PAID, REFUSED, Application
 from models.base import db
 from models.programme import Programme
 from portal.access.permissions import may
 from portal.access.scope import visible
+from portal.clock import SHANGHAI
 from portal.funding.affected import RULES, Affected, affected
 from portal.theme import cells
 from portal.theme.adjustments import AffectedPage, AffectedRow, DecidePage
@@ -57,7 +59,7 @@ def page_of(programme: Programme | None, rules: str) -> AffectedPage:
 def decide_page(rows: Sequence[Adjustment], approve: bool) -> DecidePage:
     """What is approved or refused together."""
     return DecidePage(
-        title=_("Approve") if approve else _("Do not approve"),
+        title=_("Approve adjustments") if approve else _("Do not approve adjustments"),
         approve=approve,
         rows=[_proposal(row) for row in rows],
         ids=",".join(str(row.id) for row in rows),
@@ -116,6 +118,11 @@ def of_case(application: Application) -> list[Section]:
         .order_by(Adjustment.id)
     )
     facts = [Fact(_(ADJUSTMENT_STATES[row.state]), _short(row)) for row in rows]
+    closed = application.state in (CASE_APPROVED, PAID, REFUSED)
+    if closed and application.amount_fen and may(current_actor(), "adjustment:propose"):
+        there = url_for("adjustment.one", row_id=application.id)
+        link = cells.link(there, _("Propose an amount"), drawer=False)
+        facts.append(Fact(_("Adjustment"), link))
     return [Section(_("Adjustments"), facts)] if facts else []
 
 
@@ -146,6 +153,8 @@ def _row(row: Affected, proposes: bool) -> AffectedRow:
         mark = cells.chip(_("A payment was recovered"), "plain")
     elif row.asks:
         mark = cells.chip(_("Needs a person"), "warn", "alert-triangle")
+    elif row.adjusted:
+        mark = cells.chip(_("Adjusted before"), "info")
     if proposes and row.asks and row.open_id is None and not row.recovered:
         act_url, act_words = url_for(".one", row_id=row.id), _("Propose an amount")
     return AffectedRow(
@@ -191,7 +200,7 @@ def _signed(fen: int) -> Markup:
 
 def _who(account: Any, at: Any) -> str:
     name = account.name if account else _("System")
-    return f"{name} · {at:%Y-%m-%d}"
+    return f"{name} · {at.astimezone(SHANGHAI):%Y-%m-%d}"
 
 
 def _payers(adjustment: Adjustment) -> list[Section]:

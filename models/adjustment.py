@@ -28,7 +28,7 @@ PROPOSED, APPROVED, DONE = "proposed", "approved", "done"
 REFUSED, CANCELLED = "refused", "cancelled"
 ADJUSTMENT_STATES = {
     PROPOSED: N_("Proposed"),
-    APPROVED: N_("Approved"),
+    APPROVED: N_("Approved, not settled yet"),
     DONE: N_("Done"),
     REFUSED: N_("Not approved"),
     CANCELLED: N_("Cancelled"),

@@ -122,7 +122,7 @@ def top_up_shares(batch_id: int) -> Select[Any]:
     ``payer_id``, ``is_on_top`` and ``amount_fen``."""
     keys = (AdjustmentShare.share_key, AdjustmentShare.payer_id, AdjustmentShare.is_on_top)
     fen = func.sum(AdjustmentShare.amount_fen)
-    return (
+    found: Select[Any] = (
         select(Payment.id, *keys, fen)
         .join(Adjustment, _is_top_up())
         .join(AdjustmentShare, AdjustmentShare.adjustment_id == Adjustment.id)
@@ -130,6 +130,7 @@ def top_up_shares(batch_id: int) -> Select[Any]:
         .group_by(Payment.id, *keys)
         .having(fen > 0)
     )
+    return found
 
 
 def end_top_ups(session: Session, batch_id: int) -> None:

@@ -71,9 +71,9 @@ class Affected:
     """One case, in fen: what it was awarded, with the adjustments in force; what of it is in
     batches or paid and was not owed back; what it would be awarded now, and the difference.
 
-    ``asks`` says that a person must look at it first. ``open_id`` names its open adjustment;
-    ``recovered`` tells that a payment of it was recovered as a whole. ``key``, ``clause`` and
-    ``says`` are what decides it.
+    ``asks`` says that a person must look at it first. ``open_id`` names its open adjustment,
+    ``adjusted`` tells that it has one in force, ``recovered`` that a payment of it was recovered
+    as a whole. ``key``, ``clause`` and ``says`` are what decides it.
     """
 
     id: int
@@ -87,6 +87,7 @@ class Affected:
     difference_fen: int
     asks: bool
     recovered: bool
+    adjusted: bool
     open_id: int | None
     key: str
     clause: str
@@ -164,11 +165,15 @@ def _compared(
     most: int | None,
 ) -> Any:
     """One row with the sums (its number is null), then the affected in the order of their ids."""
-    rows = union_all(
-        _judged(session, actor, base, revision, only),
-        _gone(actor, base, only),
-        _under_way(actor, base, only),
-    ).cte("affected")
+    rows = (
+        union_all(
+            _judged(session, actor, base, revision, only),
+            _gone(actor, base, only),
+            _under_way(actor, base, only),
+        )
+        .cte("affected")
+        .prefix_with("MATERIALIZED")
+    )
     there = rows.c
     difference = there.difference_fen
     sums = select(
@@ -190,7 +195,7 @@ def _compared(
 
 _NAMES = (
     "id", "number", "person", "district", "state", "award_fen", "out_fen", "now_fen",
-    "difference_fen", "asks", "recovered", "open_id", "keys", "tier_key",
+    "difference_fen", "asks", "recovered", "adjusted", "open_id", "keys", "tier_key",
 )  # fmt: skip
 
 
@@ -272,6 +277,7 @@ def _columns(now: Sql, difference: Sql, asks: Sql, keys: Any, tier: Any) -> list
         difference.label("difference_fen"),
         case((asks, 1), else_=0).label("asks"),
         case((_recovered_fen() > 0, 1), else_=0).label("recovered"),
+        case((Application.adjusted_fen.is_not(None), 1), else_=0).label("adjusted"),
         Adjustment.id.label("open_id"),
         keys.label("keys"),
         tier.label("tier_key"),
@@ -334,6 +340,7 @@ def _told(row: Any, revision: Revision) -> Affected:
         difference_fen=int(row.difference_fen),
         asks=bool(row.asks),
         recovered=bool(row.recovered),
+        adjusted=bool(row.adjusted),
         open_id=row.open_id,
         key=key,
         clause=clause,

@@ -13,7 +13,7 @@ from models.base import N_, Refusal
 from models.funding import PAID, UNDONE, Budget, Payment, PaymentBatch, PaymentReversal
 from portal.access.actor import Actor
 from portal.access.permissions import require
-from portal.clock import Clock
+from portal.clock import SHANGHAI, Clock
 from portal.funding import ledger
 from portal.funding.adjusting import shares_of
 from portal.funding.adjustment_record import hold_cases, record_adjustments
@@ -54,7 +54,7 @@ def receive(
     hold_cases(session, [adjustment.application_id])
     session.refresh(adjustment)
     decided = adjustment.decided_at
-    if on > clock.today() or (decided and on < decided.date()):
+    if on > clock.today() or (decided and on < decided.astimezone(SHANGHAI).date()):
         raise BadDay()
     batch = _last_batch(session, adjustment)
     if batch is None:

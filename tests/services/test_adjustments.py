@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 
 import pytest
 from sqlalchemy import select, text, update
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
 
 from models.adjustment import Adjustment
 from models.application import Application
 from models.certificate import SkillCertificate
+from models.decision import REJECT
 from models.funding import RECOVERED, Budget, Payment, PaymentBatch
+from models.organization import Organization
 from models.types import Fen
+from portal.access.accounts import create_account, system_actor
 from portal.access.actor import Actor
 from portal.access.permissions import NotAllowed
 from portal.funding.adjusting import (
@@ -30,11 +36,14 @@ from portal.funding.proposing import NotAdjustable, propose, propose_amount
 from portal.funding.reasons import NoReason
 from portal.funding.recovering import NotOutYet, NotOwed, receive
 from portal.funding.reversals import IsAdjusted, last_payment, reverse_payment
+from portal.funding.settlement import Bearing, came_in
 from portal.verify import violations
 from tests.conftest import City
 from tests.services.test_decide import ROUTE, Desk, desk
+from tests.services.test_shares import TO_NOTICE, _borne, _budget, _on_notice, _pay
 from tests.support.cases import CLOCK
 from tests.support.money import hand_in
+from tests.support.walk import Walk
 
 __all__ = ["desk"]
 TODAY = CLOCK.today()
@@ -260,3 +269,73 @@ def test_the_proof_sees_what_is_wrong(cash: Cash) -> None:
     with pytest.raises(DBAPIError), session.begin_nested():
         session.execute(text("UPDATE adjustment SET decided_by_id = proposed_by_id"))
     assert session.scalars(select(Payment.id)).all()
+
+
+def _project(session: Session, home: Path) -> tuple[Walk, Actor, Actor]:
+    """A project of two payers and two instalments, the first of them paid; who handles it."""
+    walk = Walk(session, home, "bj-project-2022")
+    system, city = system_actor(session), session.get_one(Organization, 1)
+    people = []
+    for role in ("finance", "city-approver"):
+        made, _password = create_account(session, system, walk.book.after, role, role, role, city)
+        people.append(Actor.of(made))
+    _budget(walk, 100_000)
+    walk.pass_by(*TO_NOTICE)
+    _on_notice(walk)
+    assert _borne(session, _pay(walk, walk.scene.places["D"])) == {
+        "city": 6_000_00, "district-double": 12_000_00,
+    }  # fmt: skip
+    return walk, people[0], people[1]
+
+
+def test_each_payer_of_a_failed_project_gets_its_part_back(
+    session: Session, tmp_path: Path
+) -> None:
+    walk, finance, approver = _project(session, tmp_path)
+    clock, programme = walk.book.after, walk.scene.revision.programme
+    assert affected(session, finance, programme).rows == []
+    walk.decide("city-centre", REJECT)
+    (row,) = affected(session, finance, programme).rows
+    assert (row.state, row.award_fen, row.out_fen, row.now_fen) == (
+        "refused", 30_000_00, 18_000_00, 0,
+    )  # fmt: skip
+    propose(session, finance, clock, programme, [walk.id], WHY)
+    made = session.scalars(select(Adjustment)).one()
+    assert {(part.share_key, part.amount_fen) for part in made.shares} == {
+        ("city", -6_000_00), ("district-double", -12_000_00),
+    }  # fmt: skip
+    decide_adjustments(session, approver, clock, [made.id], approve=True)
+    receive(session, finance, clock, made, 100_00, clock.today(), "退回一部分")
+    assert session.scalars(select(Budget.spent_fen)).one() == 5_966_67
+    receive(session, finance, clock, made, 17_900_00, clock.today(), "退清")
+    assert session.scalars(select(Budget.spent_fen)).one() == 0
+    assert list(violations(session)) == []
+
+
+def test_a_later_instalment_follows_the_new_award(session: Session, tmp_path: Path) -> None:
+    walk, finance, approver = _project(session, tmp_path)
+    clock, programme = walk.book.after, walk.scene.revision.programme
+    accepted = {"field__city_accepts": "是", "field__unit_accepts": "是"}
+    walk.answer("city-centre", project__accepted_on="2022-11-08", **accepted)
+    walk.pass_by("city-centre")
+    made = propose_amount(session, finance, clock, walk.case, 3_000_00, WHY)
+    assert made.settle_fen == 1_800_00
+    decide_adjustments(session, approver, clock, [made.id], approve=True)
+    batch = _pay(walk, walk.scene.places["D"])
+    assert (batch.payments_count, batch.total_fen, batch.budget_fen) == (
+        2, 13_200_00 + 1_800_00, 4_400_00 + 600_00,
+    )  # fmt: skip
+    assert (walk.case.state, session.get_one(Adjustment, made.id).state) == ("paid", "done")
+    assert affected(session, finance, programme).rows[0].difference_fen == -3_000_00
+    assert list(violations(session)) == []
+
+
+def test_single_fen_never_run_against_the_whole() -> None:
+    parts = {
+        Bearing(1, key, n, False): fen
+        for n, (key, fen) in enumerate(zip("abc", (1, 3, 6), strict=True))
+    }
+    given = came_in(parts, [1, 4, 5])
+    assert [sum(each.values()) for each in given] == [1, 4, 5]
+    assert sum(given, start=Counter()) == Counter({0: 1, 1: 3, 2: 6})
+    assert min(fen for each in given for fen in each.values()) >= 0
