@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from flask import Flask
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from models.base import begin_writing, db
 from portal.access.accounts import system_actor
@@ -18,6 +18,14 @@ from tests.conftest import PASSWORD, City
 from tests.services.test_decide import ROLES, Desk
 from tests.support.cases import CLOCK, cells, entered, published
 
+SPILLS = """box => {
+  const pen = document.createElement("canvas").getContext("2d");
+  const look = getComputedStyle(box);
+  pen.font = look.font;
+  const start = box.getBoundingClientRect().left + parseFloat(look.paddingLeft);
+  return start + pen.measureText(box.placeholder).width;
+}"""
+"""Where the words inside a box end."""
 GRAVE = ("serious", "critical")
 PHONE = ("/", "/dashboard/", "/application/", "/desk/")
 
@@ -35,6 +43,7 @@ class Shown:
     case: int
     revision: int
     condition: int
+    draft: int
 
 
 @pytest.fixture
@@ -52,15 +61,16 @@ def shown(app: Flask, town: City) -> Shown:
             assert desk.decide(who, ids).decided == 3
         session = db.session()
         made = draft(session, system_actor(session), CLOCK, revision.programme.code)
-        found = Shown(ids[0], revision.id, made.conditions[0].id)
+        found = Shown(ids[0], revision.id, made.conditions[0].id, made.id)
         db.session.commit()
         begin_writing(False)
     return found
 
 
-def faults(page: Page) -> list[str]:
-    """What axe calls serious on *page*: rule, place, and how it looks there."""
-    found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
+def faults(page: Page, part: str | None = None) -> list[str]:
+    """What axe calls serious on *page*, or in *part* of it: rule, place, how it looks there."""
+    options = {"resultTypes": ["violations"]}
+    found = Axe().run(page, context=part, options=options).response["violations"]
     return [
         f"{page.url} {rule['id']}: {node['target']} {node['html'][:120]}"
         for rule in found
@@ -97,6 +107,7 @@ def test_the_main_pages_have_no_serious_fault(
         page.goto(url)
         page.wait_for_load_state("networkidle")
         found += faults(page)
+    found += _over_the_page(page, shown)
     page.goto("/dashboard/")
     assert page.locator(".jx-chart canvas").count() == 2, "both charts are drawn"
     page.locator("[data-scheme-toggle]").click()
@@ -106,5 +117,27 @@ def test_the_main_pages_have_no_serious_fault(
         page.wait_for_load_state("networkidle")
         found += faults(page)
         assert page.evaluate("document.documentElement.scrollWidth") <= 390, url
+        if url == "/application/":
+            page.locator("[data-toggle=jx-filters]").click()
+            expect(page.locator("#jx-filters")).to_be_visible()
+            found += faults(page, "#jx-filters")
     assert found == []
     assert errors == []
+
+
+def _over_the_page(page: Page, shown: Shown) -> list[str]:
+    """The search by its keys, a case in the drawer, and the dialog that asks before an act."""
+    page.goto("/application/?tab=mine")
+    page.keyboard.press("Control+k")
+    expect(page.locator("#jx-find")).to_be_focused()
+    hint, box = page.locator(".jx-top kbd").bounding_box(), page.locator("#jx-find")
+    assert hint is not None
+    assert box.evaluate(SPILLS) <= hint["x"], "the hint covers the words of the box"
+    found = faults(page, ".jx-top")
+    page.locator("a[data-drawer]").first.click()
+    expect(page.locator("#jx-drawer")).to_contain_text("办理记录")
+    found += faults(page, "#jx-drawer")
+    page.goto(f"/revision/book?id={shown.draft}")
+    page.get_by_role("button", name="发布", exact=True).click()
+    expect(page.locator("#jx-confirm")).to_be_visible()
+    return found + faults(page, "#jx-confirm")
