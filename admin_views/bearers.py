@@ -70,7 +70,7 @@ def bearer_facts(application: Application) -> list[Fact]:
     except Refusal:
         return []
     there = url_for("application.payer_view", id=application.id)
-    return [Fact(_("One of several may pay"), cells.link(there, _("Choose"), drawer=False))]
+    return [Fact(_("Settle the payer"), cells.link(there, _("Choose"), drawer=False))]
 
 
 def _form(application: Application) -> Any:

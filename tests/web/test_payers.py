@@ -17,12 +17,11 @@ from models.types import Fen
 from portal.funding.budget import set_budget
 from portal.funding.payout import make_batch
 from tests.conftest import City
+from tests.services.test_commands import Office
 from tests.support.walk import Walk
 from tests.web.pages import Browser
 
 CODE = "sh-studio-2020"
-MATCH = 10_000_00
-"""What is added on top of the studio's award."""
 
 
 @pytest.fixture
@@ -122,6 +121,16 @@ def test_who_bears_a_match_is_chosen_on_the_page_of_the_case(app: Flask, walk: W
     for told in ("D工会 → D-U工会", "区总无此预算", "基层工会（另加）"):
         assert told in shown
     assert "基层工会" in browser.get("/application/calculator").text
+    office, finance = Office(app), ("--as", "finance")
+    own = ("funding", "budget", CODE, "30000", "--payer", "D-U", *finance)
+    assert office.refuses(*own) == "NoReason"
+    done = office.does(*own, "--reason", "基层来函")
+    assert done == {"programme": CODE, "payer": "D-U", "cap_fen": 30_000_00, "spent_fen": 0}
+    choose = ("funding", "payer", "S20-000001", "--share", "match", "--reason", "改由", *finance)
+    assert office.refuses(*choose, "--payer", "unit") == "SameBearer"
+    assert office.refuses(*choose, "--payer", "city") == "NoChoice"
+    for payer in ("district", "unit"):
+        assert office.does(*choose, "--payer", payer)["payer"] == payer
     unions = _unions(app)
     with app.app_context():
         begin_writing()
@@ -133,6 +142,8 @@ def test_who_bears_a_match_is_chosen_on_the_page_of_the_case(app: Flask, walk: W
         number = make_batch(db.session(), who, walk.book.after, programme, union).number
         db.session.commit()
         begin_writing(False)
+    assert office.refuses(*choose, "--payer", "district") == "AlreadyBatched"
+    assert office.does("verify")["ok"]
     assert address not in browser.get(page).text
     refused = browser.get(address)
     assert refused.status_code == 302
