@@ -119,7 +119,7 @@ def recover(
     session.execute(insert(LedgerPosting), [row for row in rows if row["amount_fen"]])
 
 
-def drawn_by(batch: PaymentBatch) -> Select[Any]:
+def drawn_by(batch: PaymentBatch) -> Select[int, int]:
     """What *batch* took from the payers' budgets when it was made: ``payer_id`` and ``fen``."""
     return (
         select(LedgerPosting.payer_id, (-func.sum(LedgerPosting.amount_fen)).label("fen"))
