@@ -59,7 +59,7 @@ def less_settled(fen: Sql, place: int, key: str, payer: Sql) -> Sql:
         .correlate(Application)
         .scalar_subquery()
     )
-    return case((Application.adjusted_fen.is_(None), fen), else_=fen - settled)
+    return fen - case((Application.adjusted_fen.is_(None), 0), else_=settled)
 
 
 def owed_back_fen() -> Sql:
