@@ -89,6 +89,8 @@ class Model:
     """What should be: where each case stands and what is with whom, in fen."""
 
     cap: int = 0
+    own: int | None = None
+    """What the first district may bear, where its own budget is bounded."""
     stage: dict[int, int] = field(default_factory=dict)
     refused: set[int] = field(default_factory=set)
     held: dict[tuple[int, int], str] = field(default_factory=dict)
@@ -131,6 +133,11 @@ class Model:
     def spent(self) -> int:
         """What the city bore of every instalment that was made and not cancelled."""
         return sum(CITY[place] for (_case, place), purse in self.held.items() if purse)
+
+    def borne(self) -> int:
+        """What the first district bore of them."""
+        held = self.held.items()
+        return sum(DISTRICT[n] for (case, n), purse in held if purse and case not in self.pooled)
 
 
 def _parts(amount: int) -> tuple[int, int]:
@@ -272,6 +279,18 @@ class Machine(RuleBasedStateMachine):
             assert cap < self.model.spent()
 
     @rule(chance=CHANCE)
+    def own_cap(self, chance: Random) -> None:
+        """Finance bounds what the first district bears, perhaps lower than what it bore."""
+        cap = chance.choice((DISTRICT[1], DISTRICT[1] * 3, DISTRICT_FEN * 3, DISTRICT_FEN * CASES))
+        programme, finance = self.scene.revision.programme, self.who("finance")
+        district = self.places[0]
+        if self._tried(set_budget, finance, self.clock, programme, Fen(cap), district, "来函"):
+            assert cap >= self.model.borne()
+            self.model.own = cap
+        else:
+            assert cap < self.model.borne()
+
+    @rule(chance=CHANCE)
     def batch(self, chance: Random) -> None:
         """A district is paid what is due and reached."""
         district = chance.choice(self.places)
@@ -359,10 +378,13 @@ class Machine(RuleBasedStateMachine):
         self.steps += 1
         if self.steps % PROOF == 0:
             assert list(violations(self.session)) == []
-        budget = self.session.scalar(select(Budget).execution_options(populate_existing=True))
-        if budget is not None:
-            assert (budget.spent_fen, budget.cap_fen) == (self.model.spent(), self.model.cap)
-            assert budget.spent_fen <= budget.cap_fen
+        rows = self.session.execute(select(Budget.payer_id, Budget.spent_fen, Budget.cap_fen))
+        district = self.places[0].id
+        for payer, spent, cap in rows:
+            is_own = payer == district
+            assert cap == (self.model.own if is_own else self.model.cap)
+            assert spent == (self.model.borne() if is_own else self.model.spent())
+            assert spent <= cap
         purses: Counter[str] = Counter()
         for row in ledger.statement(self.session):
             purses[row["purse"]] += row["amount_fen"]
@@ -373,8 +395,8 @@ class Machine(RuleBasedStateMachine):
             expected[purse] += CITY[place] + DISTRICT[place]
             expected["budget"] -= CITY[place] + DISTRICT[place]
         assert {k: v for k, v in purses.items() if v} == {k: v for k, v in expected.items() if v}
-        rows = self.session.execute(select(Application.id, Application.state))
-        states = {row.id: row.state for row in rows}
+        cases = self.session.execute(select(Application.id, Application.state))
+        states = {row.id: row.state for row in cases}
         for case, stage in self.model.stage.items():
             assert states[case] == self._state(case, stage), case
         granted = select(Application.id).where(Application.granted_fen == AMOUNT)
