@@ -27,15 +27,17 @@ def bench() -> None:
 @bench.command("generate")
 @click.option("--applications", type=click.IntRange(min=1), required=True)
 @click.option("--programme", "code", help="The first programme by default.")
+@click.option("--unreviewed", is_flag=True, help="All wait at the first stage, not yet judged.")
 @verb
-def generate_command(applications: int, code: str | None) -> dict[str, Any]:
+def generate_command(applications: int, code: str | None, unreviewed: bool) -> dict[str, Any]:
     """Write that many applications in every state, by the services, in sets."""
     started, session = time.perf_counter(), db.session()
     demo.load(session, clock(), applications=0)
     session.commit()
     programme = programme_called(session, code) if code else demo.receiving(session, clock())[0]
     author = actor_named(session, "centre2")
-    for done in fill(session, clock(), programme, author, applications):
+    filled = fill(session, clock(), programme, author, applications, reviewed=not unreviewed)
+    for done in filled:
         click.echo(f"{done} of {applications}", err=True)
     session.execute(text("ANALYZE"))
     session.commit()

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from random import Random
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from models.application import ELIGIBLE, WAITING, Application
@@ -17,17 +18,25 @@ from portal.access.actor import Actor
 from portal.clock import Clock
 from portal.policy.judge import in_force
 from portal.review.decide import decide
-from portal.review.selections import freeze
+from portal.review.selections import NothingChosen, freeze
 from portal.review.submit import submit
 from seed.generate import generate, ground
 
 
 def fill(
-    session: Session, clock: Clock, programme: Programme, author: Actor, count: int
+    session: Session,
+    clock: Clock,
+    programme: Programme,
+    author: Actor,
+    count: int,
+    *,
+    reviewed: bool = True,
 ) -> Iterator[int]:
     """Write, submit, judge and partly decide *count* cases; gives how many are done so far.
 
     Each part is one transaction. Parts stop at different stages, so that every state has rows.
+    Those that are not *reviewed* wait at the first stage, and nobody judged them yet: a limit that
+    looks at all cases would have them all judged again for each part.
     """
     revision = in_force(session, programme)
     if revision is None:
@@ -36,8 +45,11 @@ def fill(
     made_from = ground(session, programme, revision, author.account_id)
     done = 0
     for number, ids in enumerate(generate(session, made_from, count, random, clock.now())):
-        submit(session, author, clock, list(ids))
-        _walk(session, clock, revision, ids, stages=number % (len(revision.stages) + 2))
+        if reviewed:
+            submit(session, author, clock, list(ids))
+            _walk(session, clock, revision, ids, stages=number % (len(revision.stages) + 2))
+        else:
+            _wait(session, revision, ids)
         session.commit()
         done += len(ids)
         yield done
@@ -53,4 +65,17 @@ def _walk(session: Session, clock: Clock, revision: Revision, ids: range, stages
             Application.stage_key == stage.key,
             Application.verdict == ELIGIBLE,
         )
-        decide(session, actor, clock, freeze(session, actor, clock, PASS, cases), PASS)
+        with suppress(NothingChosen):
+            decide(session, actor, clock, freeze(session, actor, clock, PASS, cases), PASS)
+
+
+def _wait(session: Session, revision: Revision, ids: range) -> None:
+    """Put the drafts *ids* before the first stage, in their order."""
+    session.execute(
+        update(Application)
+        .where(Application.id.between(ids.start, ids.stop - 1))
+        .values(
+            state=WAITING, stage_key=revision.stages[0].key, sequence=Application.id, claims=True
+        )
+        .execution_options(synchronize_session=False)
+    )
