@@ -71,7 +71,6 @@ def test_projects_are_scored_chosen_and_put_on_notice(
     page.get_by_role("link", name="录入评分表").first.click()
     walk.score(page, (15, 20, 15, 15, 5), "符合生产需要")
     expect(page.locator("body")).to_contain_text("按纸质评分表录入")
-    screenshot(page, "panel-case-1440")
 
     walk.log_in(page, "expert")
     page.wait_for_url("**/score/")
@@ -82,10 +81,7 @@ def test_projects_are_scored_chosen_and_put_on_notice(
     screenshot(page, "score-sheet-390")
     walk.score(page, (18, 27, 18, 18, 9), "创新性强")
     expect(page.locator("body")).to_contain_text("评分表已提交")
-    screenshot(page, "score-index-390")
     page.set_viewport_size(DESKTOP)
-    page.locator(".jx-own a").nth(1).click()
-    screenshot(page, "score-sheet-1440")
 
     walk.score_the_rest(app, hall, lambda case: 90 - 5 * case)
     walk.log_in(page, "centre")

@@ -32,7 +32,7 @@ from portal.config import ROOT
 from portal.review import bulk
 from portal.review.decide import Exceptional, NotEarlier, ReasonRequired, Words, decide, told
 from portal.review.selections import SelectionGone, freeze
-from portal.review.undo import NothingToUndo, undo, undoable
+from portal.review.undo import NothingToUndo, acted_since, undo, undoable
 from portal.verify import violations
 from tests.conftest import City
 from tests.services.test_decide import Desk, desk
@@ -159,6 +159,9 @@ def test_an_act_is_taken_back_until_the_next_tier_acts(desk: Desk, outcome: str)
         chosen = frozen(desk, "unit", [first], outcome)
         decide(desk.session, desk.people["unit"], CLOCK, chosen, outcome, "误操作")
     assert undoable(desk.session, desk.people["unit"], chosen) == 1
+    later = acted_since(desk.session, chosen)
+    told_later = (later.what, later.who, later.cases) if later else None
+    assert told_later == (("Passed", "district", 1) if outcome == PASS else None)
     done = undo(desk.session, desk.people["unit"], CLOCK, chosen)
     assert (done.undone, done.left) == (1, 1 if outcome == PASS else 0)
     case = desk.case(first)
