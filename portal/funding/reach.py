@@ -119,8 +119,10 @@ def charge_others(session: Session, batch: PaymentBatch) -> None:
 
     Raises ``BudgetShort`` where it is not there; the batch must then not be made at all.
     """
-    drawn = {row.payer_id: int(row.fen) for row in session.execute(ledger.drawn_by(batch))}
-    for budget in other_budgets(session, batch.programme):
+    budgets = other_budgets(session, batch.programme)
+    rows = session.execute(ledger.drawn_by(batch)) if budgets else ()
+    drawn = {row.payer_id: int(row.fen) for row in rows}
+    for budget in budgets:
         fen = drawn.get(budget.payer_id, 0)
         if fen and not spend(session, budget, fen):
             missing = fen - (budget.cap_fen - budget.spent_fen)
