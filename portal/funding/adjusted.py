@@ -117,12 +117,12 @@ def top_ups_borne(among: FromClause, *columns: Any) -> Select[Any]:
     )
 
 
-def top_up_shares(batch_id: int) -> Select[Any]:
+def top_up_shares(batch_id: int) -> Select[int, str, int, bool, int]:
     """What each payer bears of the top-ups in a batch: ``payment_id``, ``share_key``,
     ``payer_id``, ``is_on_top`` and ``amount_fen``."""
     keys = (AdjustmentShare.share_key, AdjustmentShare.payer_id, AdjustmentShare.is_on_top)
     fen = func.sum(AdjustmentShare.amount_fen)
-    found: Select[Any] = (
+    return (
         select(Payment.id, *keys, fen)
         .join(Adjustment, _is_top_up())
         .join(AdjustmentShare, AdjustmentShare.adjustment_id == Adjustment.id)
@@ -130,7 +130,6 @@ def top_up_shares(batch_id: int) -> Select[Any]:
         .group_by(Payment.id, *keys)
         .having(fen > 0)
     )
-    return found
 
 
 def end_top_ups(session: Session, batch_id: int) -> None:

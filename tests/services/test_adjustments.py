@@ -18,6 +18,7 @@ from models.certificate import SkillCertificate
 from models.decision import REJECT
 from models.funding import RECOVERED, Budget, Payment, PaymentBatch
 from models.organization import Organization
+from models.patent import Patent
 from models.types import Fen
 from portal.access.accounts import create_account, system_actor
 from portal.access.actor import Actor
@@ -328,6 +329,19 @@ def test_a_later_instalment_follows_the_new_award(session: Session, tmp_path: Pa
     assert (walk.case.state, session.get_one(Adjustment, made.id).state) == ("paid", "done")
     assert affected(session, finance, programme).rows[0].difference_fen == -3_000_00
     assert list(violations(session)) == []
+
+
+def test_a_patent_invalidated_after_payment_is_found(session: Session, tmp_path: Path) -> None:
+    walk = Walk(session, tmp_path, "sh-patent-2023")
+    _budget(walk, 20_000)
+    walk.pass_by("grass-roots", "district", "city-centre", "city-approver")
+    amount, programme = walk.case.amount_fen, walk.scene.revision.programme
+    finance, clock, union = walk.who("finance"), walk.book.after, walk.scene.places["D"]
+    assert make_batch(session, finance, clock, programme, union).total_fen == amount
+    session.execute(update(Patent).values(legal_status="invalid"))
+    (row,) = affected(session, finance, programme).rows
+    assert (row.key, row.clause, row.difference_fen) == ("in-force", "一（二）3", -amount)
+    assert row.is_ready and "无效" in row.says
 
 
 def test_single_fen_never_run_against_the_whole() -> None:

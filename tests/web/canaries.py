@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import inspect, select
 
 from models.account import Account
+from models.adjustment import Adjustment
 from models.allocation import Allocation, AllocationItem, AllocationPool, AllocationRun
 from models.applicant import Applicant
 from models.application import WAITING, Application, Attachment
@@ -57,6 +58,7 @@ OWNERS: dict[Any, str] = {
     Objection: "id",
     AllocationRun: "id",
     AllocationItem: "application_id",
+    Adjustment: "application_id",
 }
 """Which column says whose a row is."""
 MARKUP = "<wound>"
@@ -89,6 +91,7 @@ def release(city: City) -> None:
         _panel(number)
         _notice(number, revision)
         _run(number, programme, revision)
+        _adjusted(number, programme)
         db.session.flush()
     db.session.flush()
 
@@ -195,6 +198,15 @@ def _run(number: int, programme: Programme, revision: Revision) -> None:
     db.session.add(AllocationItem(
         id=number, run_id=number, application_id=number, version=1, pool=word, place=1,
         asked_fen=1, reach_fen=1, granted_fen=1,
+    ))  # fmt: skip
+
+
+def _adjusted(number: int, programme: Programme) -> None:
+    word = marked(number)
+    db.session.add(Adjustment(
+        id=number, application_id=number, programme_id=programme.id, place=101, fen=-1,
+        settle_fen=0, clause=word, finding=word, reason=word, answer=word, proposed_at=THEN,
+        version=1,
     ))  # fmt: skip
 
 
