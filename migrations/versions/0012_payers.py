@@ -9,7 +9,6 @@ branch_labels = None
 depends_on = None
 
 BIG = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
-WITHIN = sa.CheckConstraint("spent_fen >= 0 AND spent_fen <= cap_fen", name="ck_budget_within_cap")
 
 
 def upgrade() -> None:
@@ -19,7 +18,7 @@ def upgrade() -> None:
         "UPDATE budget SET payer_id = "
         "(SELECT MIN(organization.id) FROM organization WHERE organization.parent_id IS NULL)"
     )
-    with op.batch_alter_table("budget", table_args=(WITHIN,)) as table:
+    with op.batch_alter_table("budget") as table:
         table.alter_column("payer_id", existing_type=BIG, nullable=False)
         table.create_foreign_key("fk_budget_payer_id", "organization", ["payer_id"], ["id"])
         table.drop_constraint("uq_budget_programme_id", type_="unique")
