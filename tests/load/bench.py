@@ -15,6 +15,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from portal.config import ROOT
+from portal.policy.pack_files import read
+from portal.policy.pack_rows import rows_of
 from tests.browser.conftest import CHROMIUM
 from tests.load import crowd
 from tests.support import postgres
@@ -27,7 +29,6 @@ def main(applications: int) -> None:
     """Measure on *applications* cases, on SQLite and where it is here on PostgreSQL."""
     for name, opened in (("sqlite", _sqlite), ("postgresql", _postgresql)):
         home = KEPT / f"{name}-{applications}"
-        home.mkdir(parents=True, exist_ok=True)
         with opened(home) as url:
             if url is None:
                 print(f"{name}: not on this machine, skipped")
@@ -38,14 +39,27 @@ def main(applications: int) -> None:
                 print(json.dumps(crowd.measure(_environment(home, url)), indent=2))
             else:
                 print(f"there is no Chromium at {CHROMIUM}: nobody decided in a browser")
+        home = KEPT / f"{name}-{applications}-largest"
+        with opened(home) as url:
+            if url is not None:
+                _fill(home, url, applications, "--programme", _largest(), "--unreviewed")
+                _print(_flask(home, url, "bench", "run", "--skip", "pages,bulk,export,money"))
 
 
-def _fill(home: Path, url: str, applications: int) -> None:
+def _largest() -> str:
+    """The programme whose pack has most rows."""
+    packs = (ROOT / "seed" / "programmes").glob("*.yaml")
+    found = {path.stem: rows_of(read(path)[0].document) for path in packs}
+    return max(found, key=lambda code: sum(map(len, found[code].values())))
+
+
+def _fill(home: Path, url: str, applications: int, *options: str) -> None:
+    home.mkdir(parents=True, exist_ok=True)
     _flask(home, url, "db", "upgrade")
     mark = home / "filled.json"
     if mark.exists():
         return
-    told = _flask(home, url, "bench", "generate", "--applications", str(applications))
+    told = _flask(home, url, "bench", "generate", "--applications", str(applications), *options)
     mark.write_text(told, encoding="utf-8")
     print(told)
 
