@@ -127,9 +127,8 @@ def _told(rows: list[Affected]) -> list[dict[str, Any]]:
     waiting = (WAITING, RETURNED)
     changes = {row.id: 0 if row.state in waiting else row.difference_fen for row in rows}
     settled = settlements(db.session(), changes) if changes else {}
-    codes: dict[int, str] = dict(
-        db.session.execute(select(Organization.id, Organization.code)).tuples().all()
-    )
+    unions = db.session.execute(select(Organization.id, Organization.code))
+    codes = {row.id: row.code for row in unions}
     told = []
     for row in rows:
         payers: Counter[str] = Counter()

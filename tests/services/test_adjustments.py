@@ -41,6 +41,7 @@ from portal.funding.settlement import Bearing, came_in
 from portal.verify import violations
 from tests.conftest import City
 from tests.services.test_decide import ROUTE, Desk, desk
+from tests.services.test_moving import Document, _amended, _row
 from tests.services.test_shares import TO_NOTICE, _borne, _budget, _on_notice, _pay
 from tests.support.cases import CLOCK
 from tests.support.money import hand_in
@@ -248,13 +249,23 @@ def test_a_proposal_that_would_settle_something_else_is_left(cash: Cash) -> None
 def test_the_rules_in_force_and_those_of_the_case_may_differ(cash: Cash) -> None:
     cash.paid()
     cash.correct(cash.ids[0], level="高级技师")
-    own = cash.found(OWN)
-    assert [row.id for row in own] == [cash.ids[0]]
-    district = cash.desk.people["stranger"]
+    assert [(row.id, row.difference_fen) for row in cash.found()] == [(cash.ids[0], 1000_00)]
+    _amended(cash.desk, _raised)
+    assert [(row.id, row.difference_fen) for row in cash.found(OWN)] == [(cash.ids[0], 1000_00)]
+    assert [row.difference_fen for row in cash.found()] == [1000_00, 50_00]
     programme = cash.desk.revision.programme
-    assert affected(cash.desk.session, district, programme).rows == []
+    few = affected(cash.desk.session, cash.finance, programme, most=1)
+    assert (len(few.rows), few.cases, few.more_fen, few.less_fen) == (1, 2, 1050_00, 0)
+    stranger = cash.desk.people["stranger"]
+    assert affected(cash.desk.session, stranger, programme).rows == []
     with pytest.raises(NotAllowed):
         affected(cash.desk.session, cash.desk.people["unit"], programme)
+    cash.propose(cash.ids[1])
+    assert cash.adjusted(cash.ids[1]).settle_fen == 50_00
+
+
+def _raised(document: Document) -> None:
+    _row(document["tiers"], "rows", "技师")["amount"] = 1050
 
 
 def test_the_proof_sees_what_is_wrong(cash: Cash) -> None:

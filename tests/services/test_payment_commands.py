@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 
 import pytest
 from flask import Flask
+from sqlalchemy import update
 
 from models.base import begin_writing, db
+from models.certificate import SkillCertificate
 from seed.bank_files import bank_files
 from tests.services.test_commands import CODE, Office, approved, office
 
@@ -60,4 +63,30 @@ def test_an_account_is_corrected_where_no_money_is_on_its_way(approved: Office, 
     assert approved.refuses(*account, "6210949999999990", "--as", "district") == "NotAllowed"
     done = approved.does(*account, "6210949999999990", *FINANCE)
     assert done == {"application": "S26-000001", "paid_to": "card", "state": "approved"}
+    assert approved.does("verify")["ok"]
+
+
+def test_a_later_finding_is_adjusted_by_two_people(
+    app: Flask, approved: Office, batch: str
+) -> None:
+    with app.app_context():
+        begin_writing()
+        first = update(SkillCertificate).where(SkillCertificate.id == 1)
+        db.session.execute(first.values(issued_on=date(2019, 3, 1)))
+        db.session.commit()
+        begin_writing(False)
+    found = approved.does("funding", "affected", CODE, "--as", "approver")
+    (row,) = found["rows"]
+    assert (found["cases"], row["out_fen"], row["payers_fen"]) == (1, 1000_00, {"SH": -1000_00})
+    number, adjust = row["number"], ("funding", "adjust")
+    wanted = (*adjust, "propose", CODE, number, "--reason", "证书已注销")
+    assert approved.refuses(*wanted, "--as", "approver") == "NotAllowed"
+    assert approved.does(*wanted, *FINANCE)["proposed"] == 1
+    assert approved.refuses(*adjust, "approve", number, *FINANCE) == "NothingToAdjust"
+    assert approved.does(*adjust, "approve", number, "--as", "approver")["decided"] == 1
+    received = (*adjust, "received", number, "--yuan", "1000", "--reason", "退回", *FINANCE)
+    assert approved.refuses(*received) == "NotOutYet"
+    cancel = (*adjust, "cancel", number, "--reason", "弄错了", *FINANCE)
+    assert approved.does(*cancel)["state"] == "cancelled"
+    assert approved.refuses(*adjust, "approve", "S26-9", "--as", "approver") == "NoSuchAdjustment"
     assert approved.does("verify")["ok"]
