@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import cache
 from random import Random
 from typing import Any
 
@@ -23,69 +24,89 @@ ROWS = 7
 
 
 @dataclass(frozen=True)
+class Question:
+    """A field of the form, or a column of one of its tables (``row.<column>``)."""
+
+    key: str
+    kind: str
+    label: str
+    critical: bool = False
+    at_least: int | None = None
+    at_most: int | None = None
+    codes: Sequence[str] = ()
+    columns: Sequence[Question] = ()
+
+
+@dataclass(frozen=True)
 class Answers:
-    """What may be answered: the codes of each choice, every occupation's title, and the numbers
-    that rules compare something with, by the name of what they compare."""
+    """What is always asked of the applicant, every occupation's title, and the numbers that rules
+    compare something with, by the name of what they compare."""
 
     opens_on: date
-    codes: dict[str, Sequence[str]]
+    asked: Sequence[Question]
     occupations: Sequence[str]
-    named: dict[str, Sequence[int]]
+    named: Mapping[str, Sequence[int]]
 
     @classmethod
     def of(cls, session: Session, revision: Revision) -> Answers:
-        """Collect the choices that *revision*'s form offers."""
-        codes = {row.key: _codes(session, row) for row in revision.fields if row.kind == "choice"}
+        """Collect the questions of *revision*'s form."""
+        rows = (row for row in revision.fields if row.purpose != "survey")
+        asked = [_question(session, row) for row in rows if not (row.stage or row.when)]
         named: dict[str, list[int]] = {}
         for key, number in _compared(rules(revision)):
             named.setdefault(key, []).append(number)
-        return cls(revision.windows[0].opens_on, codes, _occupations(session), named)
+        return cls(revision.windows[0].opens_on, asked, _occupations(session), named)
 
-    def answer(self, row: FormField, serial: int, random: Random) -> Any:
-        """A value of the kind of *row*; whatever names a case is its own by *serial*."""
-        if row.key == "certificate.number":
+    def answer(self, asked: Question, serial: int, random: Random) -> Any:
+        """A value of its kind; whatever names a case is its own by *serial*."""
+        if asked.key == "certificate.number":
             return f"S{serial:09d}{random.randrange(10**12):012d}"
-        if row.key == "patent.number":
+        if asked.key == "patent.number":
             body = f"2018{random.choice('128')}{serial:07d}"
             return f"ZL{body}.{patents.check_digit(body)}"
-        if row.key == "certificate.occupation" and self.occupations:
+        if asked.key == "certificate.occupation" and self.occupations:
             return random.choice(self.occupations)
-        shape = {"key": row.key, "kind": row.kind, "label": row.label}
-        bounds = {"at_least": row.at_least, "at_most": row.at_most}
-        return self._of_kind(shape | bounds, self.codes.get(row.key, ()), serial, random)
+        if asked.kind == "choice":
+            return random.choices(asked.codes, _falling(len(asked.codes)))[0]
+        if asked.kind == "yes_no":
+            return random.random() < 0.9
+        if asked.kind == "date":
+            return self.opens_on - timedelta(days=random.randrange(DAYS))
+        if asked.kind in ("number", "money"):
+            return self._number(asked, random)
+        return f"{asked.label}{serial}"
 
-    def rows(self, row: FormField, serial: int, random: Random) -> list[dict[str, Any]]:
-        """Rows of the table *row*, each of its columns answered."""
-        least = max(row.at_least or 0, int(row.critical))
-        most = max(least, min(row.at_most or ROWS, ROWS))
+    def rows(self, table: Question, serial: int, random: Random) -> list[dict[str, Any]]:
+        """Rows of *table*, each of its columns answered."""
+        least = max(table.at_least or 0, int(table.critical))
+        most = max(least, min(table.at_most or ROWS, ROWS))
         return [
-            {column["key"]: self._cell(column, serial, random) for column in row.columns}
+            {
+                own.key.removeprefix("row."): self.answer(own, serial, random)
+                for own in table.columns
+            }
             for _line in range(random.randint(least, most))
         ]
 
-    def _cell(self, column: dict[str, Any], serial: int, random: Random) -> Any:
-        shape = column | {"key": f"row.{column['key']}"}
-        return self._of_kind(shape, list(column.get("choices", ())), serial, random)
-
-    def _of_kind(
-        self, shape: dict[str, Any], codes: Sequence[str], serial: int, random: Random
-    ) -> Any:
-        if shape["kind"] == "choice":
-            return random.choices(codes, _falling(codes))[0] if codes else None
-        if shape["kind"] == "yes_no":
-            return random.random() < 0.9
-        if shape["kind"] == "date":
-            return self.opens_on - timedelta(days=random.randrange(DAYS))
-        if shape["kind"] in ("number", "money"):
-            return self._number(shape, random)
-        return f"{shape['label']}{serial}"
-
-    def _number(self, shape: dict[str, Any], random: Random) -> float:
+    def _number(self, asked: Question, random: Random) -> float:
         """One that a rule names, or one between the bounds."""
-        if shape["key"] in self.named and random.random() < 0.9:
-            return float(random.choice(self.named[shape["key"]]))
-        least = shape.get("at_least") or 0
-        return float(random.randint(least, shape.get("at_most") or least + 50))
+        if asked.key in self.named and random.random() < 0.9:
+            return float(random.choice(self.named[asked.key]))
+        least = asked.at_least or 0
+        return float(random.randint(least, asked.at_most or least + 50))
+
+
+def _question(session: Session, row: FormField) -> Question:
+    codes = _codes(session, row) if row.kind == "choice" else ()
+    columns = [
+        Question(
+            f"row.{cell['key']}", cell["kind"], cell["label"], codes=[*cell.get("choices", ())]
+        )
+        for cell in row.columns
+    ]
+    return Question(
+        row.key, row.kind, row.label, row.critical, row.at_least, row.at_most, codes, columns
+    )
 
 
 def _compared(rule: Any) -> Iterator[tuple[str, int]]:
@@ -97,9 +118,10 @@ def _compared(rule: Any) -> Iterator[tuple[str, int]]:
             yield from _compared(part)
 
 
-def _falling(options: Sequence[str]) -> list[float]:
+@cache
+def _falling(options: int) -> list[float]:
     """Weights that favour the first option."""
-    return [1 / (place + 1) ** 1.5 for place in range(len(options))]
+    return [1 / (place + 1) ** 1.5 for place in range(options)]
 
 
 def _codes(session: Session, row: FormField) -> Sequence[str]:

@@ -20,13 +20,13 @@ from models.applicant import Applicant
 from models.application import DRAFT, Application, ListRow
 from models.names import name_grams, name_key
 from models.organization import UNIT, Organization
-from models.programme import FormField, Programme, Revision
+from models.programme import Programme, Revision
 from models.types import new_row_key
 from portal.evidence.identifiers import IdNumber
 from portal.policy.facts import FACTS, facts_of
 from portal.policy.subjects import RECORDS, SUBJECTS, Record
 from portal.review.claims import claim_of
-from seed.answers import Answers
+from seed.answers import Answers, Question
 from seed.people import Person, card, person
 
 CHUNK = 5_000
@@ -49,7 +49,7 @@ class Ground:
     revision: Revision
     units: Sequence[tuple[int, int | None]]
     answers: Answers
-    kept: frozenset[str]
+    kept: Sequence[Question]
     """The questions whose answers are kept with the case itself, where rules find them."""
     author_id: int | None
 
@@ -67,8 +67,9 @@ def ground(
         select(Organization.id, Organization.district_id).where(Organization.kind == UNIT)
     ).all()
     places = [(row[0], row[1]) for row in units]
-    kept = frozenset(facts_of(revision)) - FACTS.keys()
-    return Ground(programme, revision, places, Answers.of(session, revision), kept, author)
+    answers, own = Answers.of(session, revision), facts_of(revision).keys() - FACTS.keys()
+    kept = [row for row in answers.asked if row.key in own and row.kind != "table"]
+    return Ground(programme, revision, places, answers, kept, author)
 
 
 def generate(
@@ -99,7 +100,7 @@ class _Case:
         self.ground, self.id, self.serial = made_from, row_id, serial
         self.random, self.now = random, now
         self.unit_id, self.district_id = random.choice(made_from.units)
-        who = person(random, serial)
+        who = person(random, row_id)
         records = {record.prefix: self._record(record) for record in made_from.records}
         self.rows: dict[Any, list[Row]] = {
             Applicant: [self._applicant(who)],
@@ -128,9 +129,8 @@ class _Case:
         }
 
     def _record(self, record: Record) -> Row:
-        own = f"{record.prefix}."
-        asked = (row for row in self._asked() if row.critical and row.key.startswith(own))
-        answers = {row.key: self._answered(row) for row in asked}
+        own = (row for row in self.ground.answers.asked if row.key.startswith(f"{record.prefix}."))
+        answers = {row.key: self._answered(row) for row in own if row.critical}
         above = {
             other.link: self.id
             for other in self.ground.records
@@ -150,8 +150,7 @@ class _Case:
         made_from, row_key, has_card = self.ground, new_row_key(), self.random.random() < 0.7
         account = card(self.random, "621094" if has_card else "622202")
         programme, window = made_from.programme, made_from.revision.windows[0]
-        own = (row for row in self._asked() if row.key in made_from.kept and row.kind != "table")
-        fields = {row.key: self._answered(row) for row in own}
+        fields = {row.key: self._answered(row) for row in made_from.kept}
         said = fields | {"applicant.id_number": IdNumber(who.id_number, who.birth_date, who.sex)}
         _field, claim = claim_of(made_from.revision, self.unit_id, said, records)
         return {
@@ -185,27 +184,20 @@ class _Case:
         }
 
     def _tables(self) -> Iterator[Row]:
-        for row in self._asked():
-            lines = self._rows_of(row) if row.kind == "table" else []
+        answers = self.ground.answers
+        for row in answers.asked:
+            lines = answers.rows(row, self.serial, self.random) if row.kind == "table" else []
             for place, cells in enumerate(lines, start=1):
                 plain = {key: _plain(value) for key, value in cells.items()}
                 yield {
                     "application_id": self.id, "field": row.key, "position": place, "cells": plain,
                 }  # fmt: skip
 
-    def _rows_of(self, row: FormField) -> list[Row]:
-        return self.ground.answers.rows(row, self.serial, self.random)
-
-    def _answered(self, row: FormField) -> Any:
+    def _answered(self, row: Question) -> Any:
         """An answer; nine in ten where none must be."""
         if not row.critical and self.random.random() > 0.9:
             return None
         return self.ground.answers.answer(row, self.serial, self.random)
-
-    def _asked(self) -> Iterator[FormField]:
-        """What the form always asks of the applicant."""
-        asked = self.ground.revision.fields
-        return (row for row in asked if row.purpose != "survey" and not (row.stage or row.when))
 
     def _received(self) -> date:
         """A day of the window that is not to come."""
