@@ -12,15 +12,13 @@ from sqlalchemy import ColumnElement, Select, and_, case, func, literal, or_, se
 from sqlalchemy.orm import joinedload
 from werkzeug.wrappers import Response
 
+from admin_views import outcome_words as words
 from admin_views.application_acts import titles
 from models.applicant import Applicant
 from models.application import Application
-from models.base import N_, Refusal, db
+from models.base import Refusal, db
 from models.decision import (
-    OUTCOMES,
     PASS,
-    REJECT,
-    RETURN,
     UNDO,
     DecisionBatch,
     Selection,
@@ -33,10 +31,9 @@ from portal.jobs import DONE, FAILED, QUEUED, RUNNING
 from portal.jobs import STATES as JOB_STATES
 from portal.review.bulk import AT_ONCE, go_on, undo_later
 from portal.review.selections import size
-from portal.review.standing import MOVED_ON, REASONS, UNDONE
-from portal.review.undo import NothingToUndo, acted_since, undo, undoable
-from portal.theme.pages import Acts, DoneAct, Outcome, OutcomeRow
-from portal.theme.shapes import Tone
+from portal.review.standing import MOVED_ON, UNDONE
+from portal.review.undo import NothingToUndo, undo, undoable
+from portal.theme.pages import Acts, DoneAct, Outcome
 from portal.translations.words import gettext as _
 from portal.web.actor import clock, current_actor
 from portal.web.downloads import sheet_answer
@@ -52,17 +49,6 @@ _DECIDED = and_(
 _UNDONE = and_(SelectionItem.batch_id.is_not(None), SelectionItem.skipped == UNDONE)
 _LEFT = and_(SelectionItem.batch_id.is_(None), SelectionItem.skipped.is_not(None))
 _WAITS = and_(SelectionItem.batch_id.is_(None), SelectionItem.skipped.is_(None))
-NOT_REACHED, LEFT = "waits", "left"
-_WAYS = {PASS: "passed", RETURN: "returned", REJECT: "refused"}
-_MARKS: dict[str, tuple[str, Tone, str]] = {
-    PASS: (OUTCOMES[PASS], "good", "circle-check"),
-    RETURN: (OUTCOMES[RETURN], "warn", "arrow-back-up"),
-    REJECT: (OUTCOMES[REJECT], "bad", "circle-x"),
-    UNDONE: (N_("Taken back"), "info", "arrow-back-up"),
-    LEFT: (N_("Not done"), "plain", "ban"),
-    NOT_REACHED: (N_("Waits"), "plain", "hourglass"),
-}
-"""What became of a case: its word, tone and icon."""
 
 
 class Outcomes:
@@ -81,16 +67,16 @@ class Outcomes:
             title=titles()[selection.outcome],
             done=counts.done,
             done_fen=int(counts.fen) if selection.outcome == PASS else None,
-            done_words=_done_words(counts),
+            done_words=words.done_words(counts),
             not_done=counts.left,
             undone=counts.undone,
             waits=counts.waits,
-            rows=[_row(row) for row in rows],
+            rows=[words.outcome_row(row) for row in rows],
             rest=max(counts.total - len(rows), 0),
             back_url=url_for("application.index_view", **selection.query),
             sheet_url=url_for(".outcome_sheet", token=token) if counts.left + counts.waits else "",
             undo_url=url_for(".undo_act", token=token) if found else "",
-            undo_hint="" if runs or not counts.done else _undo_hint(selection, found),
+            undo_hint="" if runs or not counts.done else words.undo_hint(selection, found),
             progress_url=url_for(".act_progress", token=token) if runs else "",
             go_on_url=url_for(".go_on_act", token=token) if _failed(selection) else "",
         )
@@ -144,7 +130,7 @@ class Outcomes:
             SheetColumn(_("Unit"), 34),
             SheetColumn(_("Reason"), 50),
         ]
-        lines = [[row.number, row.name, row.unit, _why(row)] for row in rows]
+        lines = [[row.number, row.name, row.unit, words.why(row)] for row in rows]
         target = BytesIO()
         write_sheet(target, _("Not done"), columns, lines)
         return sheet_answer(target, f"{_('Not done')}-{clock().today()}.xlsx")
@@ -220,7 +206,8 @@ def _tally() -> list[ColumnElement[int]]:
 def _counts(selection: Selection) -> Any:
     """How many cases stand which way, and the fen of those that were passed."""
     decided = {
-        name: and_(_DECIDED, DecisionBatch.outcome == outcome) for outcome, name in _WAYS.items()
+        name: and_(_DECIDED, DecisionBatch.outcome == outcome)
+        for outcome, name in words.WAYS.items()
     }
     fen = func.sum(case((decided["passed"], Application.amount_fen), else_=0))
     return db.session.execute(
@@ -234,35 +221,6 @@ def _counts(selection: Selection) -> Any:
         .outerjoin(DecisionBatch, DecisionBatch.id == SelectionItem.batch_id)
         .where(SelectionItem.selection_id == selection.id)
     ).one()
-
-
-def _done_words(counts: Any) -> str:
-    """How many were decided which way, where it was not one way for all."""
-    found = [
-        f"{_(OUTCOMES[outcome])} {getattr(counts, name):,}"
-        for outcome, name in _WAYS.items()
-        if getattr(counts, name)
-    ]
-    return " · ".join(found) if len(found) > 1 else ""
-
-
-def _undo_hint(selection: Selection, found: int) -> str:
-    """How many cases can still be taken back, and who keeps the others from it since when."""
-    later = acted_since(db.session(), selection)
-    words = [_("%(count)s can still be taken back.", count=f"{found:,}")] if found else []
-    if later is not None:
-        when = format_datetime(later.at, "yyyy-MM-dd HH:mm")
-        who = later.who or _("System")
-        told = {"count": f"{later.cases:,}", "who": who, "what": _(later.what), "when": when}
-        words.append(
-            _(
-                "%(count)s no longer: %(who)s acted on them since, last on %(when)s (%(what)s).",
-                **told,
-            )
-        )
-    elif not found:
-        words.append(_(NothingToUndo.message))
-    return " ".join(words)
 
 
 def _rows(selection: Selection) -> Select[Any]:
@@ -285,37 +243,6 @@ def _rows(selection: Selection) -> Select[Any]:
         .where(SelectionItem.selection_id == selection.id, visible(Application, current_actor()))
         .order_by(SelectionItem.skipped.is_(None), Application.id)
     )
-
-
-def _row(row: Any) -> OutcomeRow:
-    word, tone, icon = _MARKS[_became(row)]
-    return OutcomeRow(
-        label=row.number,
-        who=row.name,
-        url=url_for("application.details_view", id=row.id),
-        word=_(word),
-        tone=tone,
-        icon=icon,
-        reason=_why(row),
-    )
-
-
-def _became(row: Any) -> str:
-    """What became of the case: a key of ``_MARKS``."""
-    if row.skipped == UNDONE:
-        return UNDONE
-    if row.batch_id is not None:
-        return str(row.outcome)
-    return LEFT if row.skipped else NOT_REACHED
-
-
-def _why(row: Any) -> str:
-    """Why the case was not decided or not taken back, or what was said when it was decided."""
-    if row.skipped and row.skipped != UNDONE:
-        return _(REASONS[row.skipped])
-    if row.batch_id is None:
-        return _("Its turn has not come")
-    return "" if row.skipped else str(row.said)
 
 
 def newest_acts(count: int) -> list[tuple[Selection, int]]:

@@ -31,8 +31,9 @@ from portal import jobs
 from portal.config import ROOT
 from portal.review import bulk
 from portal.review.decide import Exceptional, NotEarlier, ReasonRequired, Words, decide, told
+from portal.review.later import acted_since
 from portal.review.selections import SelectionGone, freeze
-from portal.review.undo import NothingToUndo, acted_since, undo, undoable
+from portal.review.undo import NothingToUndo, undo, undoable
 from portal.verify import violations
 from tests.conftest import City
 from tests.services.test_decide import Desk, desk
