@@ -8,23 +8,19 @@ from urllib.parse import parse_qsl, urlsplit
 
 from flask import abort, flash, redirect, request, url_for
 from flask_admin import expose
-from flask_wtf import FlaskForm
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload
-from wtforms import DateField, SelectField, StringField, TextAreaField
-from wtforms.validators import InputRequired, Length
 
 from admin_views import adjustment_words as words
+from admin_views.adjustment_forms import amount_form, reason_form, receipt_form
 from admin_views.base import PortalModelView
-from admin_views.choices import offered, programmes, worded
+from admin_views.choices import programmes, worded
 from admin_views.filters import ListFilter, equals, equals_number
 from admin_views.listing import ListTab
-from admin_views.rule_fields import YuanField
 from admin_views.views import safe
 from models.adjustment import ADJUSTMENT_STATES, APPROVED, IN_FORCE, PROPOSED, Adjustment
 from models.application import Application
 from models.base import Refusal, db
-from models.decision import LONGEST_REASON, SHORTEST_REASON
 from models.programme import Programme
 from portal.access.permissions import may
 from portal.access.scope import visible
@@ -32,7 +28,7 @@ from portal.funding.adjusting import cancel_adjustment, decide_adjustments
 from portal.funding.adjustment_record import MOST
 from portal.funding.affected import IN_FORCE as RULES_IN_FORCE
 from portal.funding.affected import RULES
-from portal.funding.proposing import LONGEST_CLAUSE, propose, propose_amount
+from portal.funding.proposing import propose, propose_amount
 from portal.funding.recovering import receive
 from portal.theme import cells
 from portal.theme.pages import Detail
@@ -178,7 +174,7 @@ class AdjustmentView(PortalModelView):
     def one(self, row_id: int) -> Any:
         """Propose an amount for one case."""
         case = _case(row_id)
-        form = _amount_form()()
+        form = amount_form()()
 
         def do() -> Adjustment:
             made = propose_amount(
@@ -232,7 +228,7 @@ class AdjustmentView(PortalModelView):
     @expose("/cancel/<int:row_id>", methods=("GET", "POST"))
     def cancel(self, row_id: int) -> Any:
         """Take it back before it took effect."""
-        row, form = self.get_one(row_id), _reason_form()()
+        row, form = self.get_one(row_id), reason_form()()
 
         def do() -> Adjustment:
             cancel_adjustment(db.session(), current_actor(), clock(), row, form.reason.data)
@@ -247,7 +243,7 @@ class AdjustmentView(PortalModelView):
     def receive(self, row_id: int) -> Any:
         """Record what came in."""
         row = self.get_one(row_id)
-        form = _receipt_form()(data={"on": clock().today(), "fen": row.owed_fen})
+        form = receipt_form()(data={"on": clock().today(), "fen": row.owed_fen})
 
         def do() -> Adjustment:
             receive(
@@ -342,31 +338,3 @@ def _case(row_id: int) -> Application:
         select(Application).where(Application.id == row_id, visible(Application, current_actor()))
     )
     return found if found is not None else abort(404)
-
-
-def _reason() -> TextAreaField:
-    return TextAreaField(_("Reason"), [InputRequired(), Length(SHORTEST_REASON, LONGEST_REASON)])
-
-
-def _reason_form() -> Any:
-    return type("ReasonForm", (FlaskForm,), {"reason": _reason()})
-
-
-def _amount_form() -> Any:
-    ways = [("less", _("Less than approved")), ("more", _("More than approved"))]
-    fields = {
-        "way": SelectField(_("The award becomes"), choices=offered(ways)),
-        "fen": YuanField(_("By (yuan)"), [InputRequired()]),
-        "clause": StringField(_("Clause"), [Length(max=LONGEST_CLAUSE)]),
-        "reason": _reason(),
-    }
-    return type("AmountForm", (FlaskForm,), fields)
-
-
-def _receipt_form() -> Any:
-    fields = {
-        "fen": YuanField(_("Amount (yuan)"), [InputRequired()]),
-        "on": DateField(_("Day"), [InputRequired()]),
-        "reason": _reason(),
-    }
-    return type("ReceiptForm", (FlaskForm,), fields)
