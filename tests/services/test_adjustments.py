@@ -12,7 +12,7 @@ from sqlalchemy import select, text, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from models.adjustment import Adjustment
+from models.adjustment import FIRST_PLACE, Adjustment
 from models.application import Application
 from models.certificate import SkillCertificate
 from models.decision import REJECT
@@ -188,7 +188,29 @@ def test_a_top_up_is_paid_by_the_next_batch(cash: Cash) -> None:
     with pytest.raises(IsAdjusted):
         reverse_payment(cash.desk.session, cash.finance, CLOCK, whole, RECOVERED, TODAY, "重复")
     reverse_payment(cash.desk.session, cash.finance, CLOCK, whole, "bounced", TODAY, "销户")
-    assert cash.batch().total_fen == 1000_00
+    extra = last_payment(cash.desk.session, number, FIRST_PLACE)
+    assert extra is not None
+    reverse_payment(cash.desk.session, cash.finance, CLOCK, extra, "bounced", TODAY, "销户")
+    cash.proves()
+    again = cash.paid()
+    assert (again.payments_count, again.total_fen, again.budget_fen) == (2, 1000_00 + more, 0)
+    assert (cash.desk.case(first).state, cash.spent()) == ("paid", 2000_00 + more)
+    cash.proves()
+
+
+def test_what_a_person_must_look_at_is_not_proposed_by_itself(cash: Cash) -> None:
+    first, _second = cash.ids
+    cash.paid()
+    cash.correct(first, issuer="national")
+    (row,) = cash.found()
+    assert (row.asks, row.is_ready, row.difference_fen, row.key) == (True, False, 0, "hr-opinion")
+    with pytest.raises(NothingToAdjust):
+        cash.propose(first)
+    case = cash.desk.case(first)
+    made = propose_amount(cash.desk.session, cash.finance, CLOCK, case, -1000_00, WHY)
+    cash.approve(made.id)
+    cancel_adjustment(cash.desk.session, cash.finance, CLOCK, cash.adjusted(first), "补交了意见")
+    assert (cash.adjusted(first).state, cash.desk.case(first).state) == ("cancelled", "paid")
     cash.proves()
 
 
