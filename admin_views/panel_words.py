@@ -79,7 +79,7 @@ def slate(stage: Stage) -> Slate:
         limits=[limit(row) for row in limits(session, actor, revision, stage, ())],
         here=url_for("panel.stage", id=stage.id),
         limits_url=url_for("panel.limits", id=stage.id),
-        actions=_actions(stage) if mine else (),
+        actions=_actions(stage) if mine and here else (),
         action_url=url_for("application.action_view"),
         scoring=_scoring(stage, mine) if stage.panel else None,
         has_visits=bool(_visit_fields(revision)),

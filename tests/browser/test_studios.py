@@ -150,6 +150,7 @@ def test_studios_are_entered_scored_visited_and_named(
     page.goto(chosen)
     expect(page.locator(".jx-slate tbody .jx-chip")).to_have_text(["已命名"] * 3)
     expect(page.locator(".jx-slate tbody tr").first).to_contain_text(form["studio.name"])
+    expect(page.get_by_role("button", name="通过", exact=True)).to_have_count(0)
     screenshot(page, "studio-named-1440")
     with app.app_context():
         states = dict(db.session.execute(select(Application.id, Application.state)).all())
