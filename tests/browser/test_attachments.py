@@ -74,7 +74,7 @@ def test_files_are_sent_opened_and_removed(
     drawer = page.locator("#jx-drawer")
     expect(drawer).to_contain_text("身份证复印件")
     drawer.locator(".jx-attached").scroll_into_view_if_needed()
-    page.screenshot(path=screenshot(page, "attachments-drawer"))
+    screenshot(page, "attachments-drawer")
     with app.app_context():
         assert list(violations(db.session())) == []
 
