@@ -364,6 +364,30 @@ def test_a_later_instalment_follows_the_new_award(session: Session, tmp_path: Pa
     assert list(violations(session)) == []
 
 
+def test_an_instalment_of_a_waiting_project_follows_its_correction(
+    session: Session, tmp_path: Path
+) -> None:
+    walk, finance, approver = _project(session, tmp_path)
+    clock, programme = walk.book.after, walk.scene.revision.programme
+    corrected = update(Application).values(amount_fen=20_000_00)
+    session.execute(corrected)
+    session.expire_all()
+    (row,) = affected(session, finance, programme).rows
+    assert (row.state, row.now_fen, row.difference_fen) == ("waiting", 20_000_00, -6_000_00)
+    propose(session, finance, clock, programme, [walk.id], WHY)
+    made = session.scalars(select(Adjustment)).one()
+    assert (made.fen, made.settle_fen) == (0, -6_000_00)
+    decide_adjustments(session, approver, clock, [made.id], approve=True)
+    assert affected(session, finance, programme).rows == []
+    accepted = {"field__city_accepts": "是", "field__unit_accepts": "是"}
+    walk.answer("city-centre", project__accepted_on="2022-11-08", **accepted)
+    walk.pass_by("city-centre")
+    session.execute(corrected)
+    assert _pay(walk, walk.scene.places["D"]).total_fen == 8_000_00
+    assert walk.case.state == "paid"
+    assert list(violations(session)) == []
+
+
 def test_a_patent_invalidated_after_payment_is_found(session: Session, tmp_path: Path) -> None:
     walk = Walk(session, tmp_path, "sh-patent-2023")
     _budget(walk, 20_000)
