@@ -19,6 +19,7 @@ from portal.clock import Clock
 from portal.config import ROOT, Config
 from portal.evidence.vault import vault
 from portal.jobs import queue
+from portal.policy import judge
 from portal.translations import words
 from portal.translations.build import build_if_stale
 
@@ -51,6 +52,7 @@ def configure(app: Flask, config: Config) -> None:
     app.extensions["portal_clock"] = clock
     keyring.configure(config.field_keys, config.index_key)
     vault.configure(config.home)
+    judge.forget()
     queue.configure(config.home, config.redis_url, clock, app.app_context, config.testing)
 
 

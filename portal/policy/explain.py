@@ -23,7 +23,7 @@ from portal.policy.codes import (
 )
 from portal.policy.compile import rules_of
 from portal.policy.facts import MONEY, Fact, source
-from portal.policy.judge import policy_for
+from portal.policy.judge import judged_alone
 from portal.policy.pack_rows import to_yuan
 from portal.policy.terms import facts_in, terms_in
 
@@ -72,8 +72,7 @@ class Explanation:
 def explain(session: Session, application: Application) -> Explanation | None:
     """Judge *application* alone and say why; ``None`` before it is submitted or once refused."""
     revision = application.revision
-    only = select(Application.id).where(Application.id == application.id)
-    row = session.execute(policy_for(session, revision, only).statement).mappings().one_or_none()
+    row = judged_alone(session, application)
     if row is None:
         return None
     tier = next((item for item in revision.tiers if item.key == row["tier_key"]), None)
@@ -83,7 +82,7 @@ def explain(session: Session, application: Application) -> Explanation | None:
         tier=tier.title if tier else None,
         tier_clause=tier.clause if tier else "",
         amount_fen=int(row["amount_fen"]),
-        findings=list(_findings(session, application, revision, dict(row))),
+        findings=list(_findings(session, application, revision, row)),
     )
 
 

@@ -26,7 +26,7 @@ from portal.clock import Clock
 from portal.evidence.cleaning import CleanFile, tidy_name
 from portal.evidence.vault import FileLost, vault
 from portal.policy.facts import source
-from portal.policy.judge import judge
+from portal.policy.judge import ALONE, judge
 from portal.policy.terms import facts_in, guard_sql
 from portal.review.corrections import ATTACHMENT, asked_of
 from portal.review.route import editable
@@ -320,8 +320,7 @@ def _rule(application: Application, key: str) -> AttachmentRule | None:
 
 
 def _judge(session: Session, application: Application) -> None:
-    only = select(Application.id).where(Application.id == application.id)
-    judge(session, application.revision, only=only)
+    judge(session, application.revision, only=ALONE, alone=application.id)
     session.refresh(application)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, insert, literal, or_, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, func, insert, literal, or_, select, update
 from sqlalchemy.orm import Session
 
 from models.application import APPROVED, ELIGIBLE, HELD, REFUSED, RETURNED, WAITING, Application
@@ -28,11 +28,14 @@ from portal.evidence.duplicates import held_back
 from portal.funding.dues import has_money
 from portal.policy.codes import NO_TIER
 from portal.policy.compile import rules_of
-from portal.policy.judge import judge
+from portal.policy.judge import OF_BATCH, judge
 from portal.policy.moments import looked_at
 from portal.review.noticed import is_cleared, is_notice
 from portal.review.route import stages_of
 from portal.review.standing import Items, not_own, questions_left
+
+_ANSWERED = select(Override.application_id).where(Override.batch_id == bindparam("answered_in"))
+"""The cases that had a finding passed in the act of ``answered_in``."""
 
 
 @dataclass(frozen=True)
@@ -82,8 +85,7 @@ def decide_stage(act: Act, revision: Revision, route: str, stage: Stage) -> None
         where=and_(here, _came_from(act.batch)),
     )
     if act.batch.outcome == REJECT and revision.bounds:  # others waited for these places
-        refused = select(Application.id).where(Application.batch_id == act.batch.id)
-        judge(act.session, revision, only=refused)
+        judge(act.session, revision, only=OF_BATCH, of_batch=act.batch.id)
 
 
 def own_reason(act: Act) -> str | ColumnElement[str]:
@@ -176,8 +178,7 @@ def _override(act: Act, revision: Revision, route: str, stage: Stage) -> None:
         asked = left.contains(f",{key},", autoescape=True)
         rows = select(*values.values()).where(*held, asked)
         act.session.execute(insert(Override).from_select(list(values), rows))
-    passed = select(Override.application_id).where(Override.batch_id == act.batch.id)
-    judge(act.session, revision, only=passed)
+    judge(act.session, revision, only=_ANSWERED, answered_in=act.batch.id)
 
 
 def _answerable(revision: Revision) -> list[str]:

@@ -20,7 +20,7 @@ from portal.access.permissions import require
 from portal.access.scope import visible
 from portal.access.trail import begin_act, record_batch
 from portal.clock import Clock
-from portal.policy.judge import judge
+from portal.policy.judge import ALONE, OF_BATCH, judge
 from portal.policy.subjects import SUBJECTS
 from portal.review.entering import hold
 from portal.review.reading import FormReader, Problem
@@ -82,8 +82,7 @@ def fill_in(
     batch = _take(session, actor, clock, application, seen_version)
     write(session, application, reader, found)
     session.flush()
-    only = select(Application.id).where(Application.id == application.id)
-    judge(session, application.revision, only=only)
+    judge(session, application.revision, only=ALONE, alone=application.id)
     record_batch(session, actor, clock.now(), batch, Application.stage_key.expression)
     session.refresh(application)
     return []
@@ -120,8 +119,7 @@ def fill_in_each(
             batch.decided += 1
             del left[application.id]
     session.flush()
-    written = select(Application.id).where(Application.batch_id == batch.id)
-    judge(session, revision, only=written)
+    judge(session, revision, only=OF_BATCH, of_batch=batch.id)
     record_batch(session, actor, clock.now(), batch, Application.stage_key.expression)
     session.expire_all()
     return left

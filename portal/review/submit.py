@@ -27,7 +27,7 @@ from portal.calendar import calendar_of
 from portal.clock import SHANGHAI, Clock
 from portal.evidence.duplicates import find_pairs
 from portal.funding.dues import has_money
-from portal.policy.judge import judge
+from portal.policy.judge import OF_BATCH, judge
 from portal.review.corrections import Asked
 from portal.review.route import editable, settle_routes
 
@@ -75,7 +75,7 @@ def submit(session: Session, actor: Actor, clock: Clock, cases: Sequence[int]) -
     _refuse_paid_before(session, batch)
     _claim(session, batch, base)
     find_pairs(session, clock.now(), _moved(batch))
-    judge(session, revision, only=_moved(batch))
+    judge(session, revision, only=OF_BATCH, of_batch=batch.id)
     record_batch(session, actor, clock.now(), batch, null())
 
 
@@ -117,7 +117,7 @@ def resubmit(
     base = _reserve(session, application.programme_id, 1) - 1 if loses else None
     _claim(session, batch, base)
     find_pairs(session, clock.now(), _moved(batch))
-    judge(session, application.revision, only=_moved(batch))
+    judge(session, application.revision, only=OF_BATCH, of_batch=batch.id)
     record_batch(session, actor, now, batch, literal(came_from))
     session.refresh(application)
     if loses:

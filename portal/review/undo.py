@@ -35,7 +35,7 @@ from portal.access.permissions import require
 from portal.access.scope import visible
 from portal.access.trail import decide_rows, seal_rows
 from portal.clock import Clock
-from portal.policy.judge import judge
+from portal.policy.judge import OF_BATCH, judge
 from portal.review.selections import SelectionGone
 from portal.review.standing import MOVED_ON, UNDONE
 
@@ -137,7 +137,7 @@ def undo_batch(session: Session, actor: Actor, clock: Clock, batch: DecisionBatc
         .execution_options(synchronize_session=False)
     )
     for revision in _revisions(session, back):
-        judge(session, revision, only=moved)
+        judge(session, revision, only=OF_BATCH, of_batch=back.id)
     return _note(session, batch, back)
 
 
