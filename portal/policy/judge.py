@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from sqlalchemy import Select, Update, bindparam, event, exists, func, or_, select, update
+from sqlalchemy import Select, Update, bindparam, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from models.application import (
@@ -22,7 +22,7 @@ from models.application import (
     WAITING,
     Application,
 )
-from models.programme import PUBLISHED, PolicyRow, Programme, Revision
+from models.programme import PUBLISHED, Programme, Revision
 from portal.policy.bounds import is_collective, touched
 from portal.policy.compile import Policy, compile_policy
 
@@ -112,14 +112,8 @@ def _kept(
 
 
 def forget() -> None:
-    """Keep nothing that was compiled: rules were written, or the database is another."""
+    """Keep nothing of what was compiled: the database is another."""
     _KEPT.clear()
-
-
-@event.listens_for(Session, "after_flush")
-def _rules_written(session: Session, _context: object) -> None:
-    if any(isinstance(row, PolicyRow) for row in (*session.new, *session.dirty, *session.deleted)):
-        forget()
 
 
 def judge_programme(session: Session, programme: Programme) -> dict[str, Any]:

@@ -52,8 +52,8 @@ def page(chromium: Browser, live_server: str) -> Iterator[Page]:
 
 @pytest.fixture
 def screenshot() -> Callable[[Page, str], Path]:
-    """``screenshot(page, name)`` keeps the whole page under ``build/screenshots``, if ``PICTURES=1``
-    asks for it: a picture takes longer than the page."""
+    """``screenshot(page, name)`` keeps the whole page under ``build/screenshots`` where
+    ``PICTURES=1`` asks for it: a picture takes longer than the page."""
 
     def take(page: Page, name: str) -> Path:
         path = PICTURES / f"{name}.png"

@@ -14,6 +14,8 @@ from models.decision import PASS, REJECT, RETURN, Decision, Override
 from models.organization import Organization
 from models.programme import Revision
 from portal.access.actor import Actor
+from portal.policy.explain import explain
+from portal.policy.judge import ALONE, judge
 from portal.review.decide import Outcome, ReasonRequired, decide
 from portal.review.entering import ChangedMeanwhile, NotEditable, edit
 from portal.review.selections import (
@@ -282,3 +284,13 @@ def test_a_planted_change_turns_verify_red(
     assert list(violations(desk.session)) == []
     desk.session.execute(update(Application).where(Application.id == row_id).values(**change))
     assert any(found in sentence for sentence in violations(desk.session))
+
+
+def test_a_kept_statement_judges_whom_it_is_asked_about(desk: Desk) -> None:
+    cases = [desk.case(desk.enter()[0]) for _ in range(2)]
+    told = [explain(desk.session, case) for case in cases]
+    assert [row.number for row in told if row] == [case.number for case in cases]
+    desk.session.execute(update(Application).values(amount_fen=0))
+    for number, case in enumerate(cases, start=1):
+        judge(desk.session, desk.revision, only=ALONE, alone=case.id)
+        assert sum(desk.case(row.id).amount_fen for row in cases) == number * 1000_00

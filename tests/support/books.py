@@ -23,6 +23,7 @@ from portal.clock import Clock
 from portal.config import ROOT
 from portal.evidence.identifiers import check_digit
 from portal.evidence.patents import check_digit as patent_check_digit
+from portal.policy import judge
 from portal.policy.packs import load_pack, publish
 from portal.review.entering import edit, enter
 from portal.review.reading import FormReader
@@ -93,6 +94,7 @@ class Scene:
         yield
         inside.rollback()
         self.session.expire_all()
+        judge.forget()  # what is published next may have the number of what is gone
 
     def play(self, case: Case) -> int:
         """Enter *case* after whatever came before it; gives its application's id."""
