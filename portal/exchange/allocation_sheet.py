@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import IO, Any
 
 from sqlalchemy.orm import Session
@@ -13,7 +13,7 @@ from portal.access import audit
 from portal.access.actor import Actor
 from portal.access.permissions import require
 from portal.clock import SHANGHAI, Clock
-from portal.exchange.sheet_writer import SheetColumn, write_sheet
+from portal.exchange.sheet_writer import SheetColumn, Told, write_sheet
 from portal.funding.allocation import row_of
 from portal.funding.allocation_list import (
     every_placed,
@@ -24,7 +24,6 @@ from portal.funding.allocation_list import (
     trials_before,
 )
 
-Told = Callable[[str, dict[str, Any]], str]
 _WIDE = 11
 
 

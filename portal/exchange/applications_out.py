@@ -23,14 +23,13 @@ from portal.access.scope import visible
 from portal.clock import Clock
 from portal.evidence.identifiers import mask_card, mask_id, mask_phone
 from portal.exchange.case_rows import joined
-from portal.exchange.sheet_writer import SheetColumn, write_sheet
+from portal.exchange.sheet_writer import SheetColumn, Told, write_sheet
 from portal.policy.facts import District
 from portal.policy.pack_rows import to_yuan
 from portal.policy.subjects import RECORDS
 from portal.review.answers import table_text
 from portal.review.route import StageBook, named_stage
 
-Told = Callable[[str, dict[str, Any]], str]
 Cell = Callable[[Any], Any]
 PART = 2_000
 

@@ -36,12 +36,11 @@ from portal.evidence.identifiers import (
 from portal.evidence.patents import patent_key, patent_number
 from portal.exchange.applications_in import MissingHeadings, RefusedRow, RepeatedHeading
 from portal.exchange.registry_sheets import not_read
-from portal.exchange.sheet_writer import SheetColumn, write_sheet
+from portal.exchange.sheet_writer import SheetColumn, Told, write_sheet
 from portal.exchange.workbook import read_sheet
 from portal.policy.judge import in_force, judge
 from portal.review.reading import Problem
 
-Told = Callable[[str, dict[str, Any]], str]
 COLUMNS: dict[str, tuple[str, bool, int]] = {
     "programme": (N_("Programme"), True, 26),
     "year": (N_("Year"), True, 8),

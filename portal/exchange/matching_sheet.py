@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import IO, Any
 
 from sqlalchemy.orm import Session
@@ -14,10 +14,8 @@ from portal.access import audit
 from portal.access.actor import Actor
 from portal.access.permissions import require
 from portal.clock import Clock
-from portal.exchange.sheet_writer import SheetColumn, write_sheet
+from portal.exchange.sheet_writer import SheetColumn, Told, write_sheet
 from portal.funding.matching import Matching
-
-Told = Callable[[str, dict[str, Any]], str]
 
 
 def write_matching(

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import IO, Any
+from typing import IO
 
 from models.base import N_
 from models.publicity import NoticeEntry, PublicNotice
-from portal.exchange.sheet_writer import SheetColumn, write_sheet
+from portal.exchange.sheet_writer import SheetColumn, Told, write_sheet
 from portal.review.publicity import COLUMNS
 
-Told = Callable[[str, dict[str, Any]], str]
 _WIDTHS = {"subject": 36, "unit": 30, "district": 22, "person": 10, "tier": 20}
 DAYS = N_("On notice from %(starts)s to %(ends)s, both days included")
 

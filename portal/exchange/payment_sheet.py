@@ -16,10 +16,9 @@ from portal.access.permissions import may, require
 from portal.clock import Clock
 from portal.evidence.identifiers import mask_card, mask_id
 from portal.exchange.batch_rows import PaidRow, batch_rows
-from portal.exchange.sheet_writer import SheetColumn, write_sheet
+from portal.exchange.sheet_writer import SheetColumn, Told, write_sheet
 from portal.funding.papers import payers_of
 
-Told = Callable[[str, dict[str, Any]], str]
 WORDS = (
     N_("No."), N_("Application number"), N_("Name"), N_("ID number"), N_("Unit"), N_("Paid to"),
     N_("Bank"), N_("Card or account number"),

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import IO, Any
+from collections.abc import Sequence
+from typing import IO
 
 from portal.exchange.applications_in import RefusedRow
-from portal.exchange.sheet_writer import SheetColumn, write_sheet
-
-Told = Callable[[str, dict[str, Any]], str]
+from portal.exchange.sheet_writer import SheetColumn, Told, write_sheet
 
 
 def write_refused(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -22,7 +22,7 @@ from portal.clock import Clock
 from portal.evidence.comparison import FIELDS, compare, kept_answer
 from portal.evidence.identifiers import plain, tidy
 from portal.exchange.applications_in import MissingHeadings, RefusedRow, RepeatedHeading
-from portal.exchange.sheet_writer import SheetColumn, write_sheet
+from portal.exchange.sheet_writer import SheetColumn, Told, write_sheet
 from portal.exchange.workbook import read_sheet
 from portal.review.reading import Problem
 from portal.review.registry_checks import (
@@ -35,7 +35,6 @@ from portal.review.registry_checks import (
     record,
 )
 
-Told = Callable[[str, dict[str, Any]], str]
 NUMBER = N_("Application number")
 RESULT, NOTE = N_("Result"), N_("Remarks")
 ANSWERED = N_("Authority: %(field)s")

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import IO, Any
 
 from models.base import N_
-from portal.exchange.sheet_writer import SheetColumn, write_sheet
+from portal.exchange.sheet_writer import SheetColumn, Told, write_sheet
 from portal.funding.requests import Request, Row, refuse_faults
-
-Told = Callable[[str, dict[str, Any]], str]
 
 
 def write_request(found: Request, title: str, target: IO[bytes], told: Told) -> int:

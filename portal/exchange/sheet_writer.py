@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +18,8 @@ from xlsxwriter.worksheet import Worksheet
 
 from models.base import N_, Refusal
 
+Told = Callable[[str, dict[str, Any]], str]
+"""Puts a msgid with its parameters into the reader's language."""
 MIME = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 LONGEST_TEXT = 32_767
 """Characters that a cell holds; a program drops what is longer."""

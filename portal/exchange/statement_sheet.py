@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import IO, Any
 
 from sqlalchemy.orm import Session
@@ -11,11 +11,9 @@ from models.base import N_
 from portal.access import audit
 from portal.access.actor import Actor
 from portal.clock import SHANGHAI, Clock
-from portal.exchange.sheet_writer import SheetColumn, write_sheet
+from portal.exchange.sheet_writer import SheetColumn, Told, write_sheet
 from portal.funding.ledger import PURSES
 from portal.funding.statement import KINDS, MOVES, Statement
-
-Told = Callable[[str, dict[str, Any]], str]
 
 
 def write_statement(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import IO, Any
 
 from sqlalchemy import func, select
@@ -17,11 +17,10 @@ from portal.access.actor import Actor
 from portal.access.permissions import require
 from portal.access.scope import visible
 from portal.exchange.case_rows import NAME, NUMBER, joined
-from portal.exchange.sheet_writer import SheetColumn, write_sheet
+from portal.exchange.sheet_writer import SheetColumn, Told, write_sheet
 from portal.policy.facts import District
 from portal.review.route import StageBook, named_stage
 
-Told = Callable[[str, dict[str, Any]], str]
 COUNTED = (WAITING, APPROVED, PAID)
 PART = 2_000
 _COLUMNS = (

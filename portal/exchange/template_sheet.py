@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import zip_longest
-from typing import IO, Any
+from typing import IO
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -16,6 +16,7 @@ from models.base import N_
 from models.catalogue import Catalogue, CatalogueEntry
 from models.programme import FormField, Revision
 from portal.exchange.sheet_writer import (
+    Told,
     clean,
     heading_format,
     new_book,
@@ -24,7 +25,6 @@ from portal.exchange.sheet_writer import (
     write_heading,
 )
 
-Told = Callable[[str, dict[str, Any]], str]
 ROWS = 2_000
 """Rows that get drop-downs."""
 _CHOICES = "choices"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import IO, Any
 
 from sqlalchemy.orm import Session
@@ -14,10 +14,9 @@ from portal.access import audit
 from portal.access.actor import Actor
 from portal.access.permissions import require
 from portal.clock import Clock
-from portal.exchange.sheet_writer import SheetColumn, write_sheet
+from portal.exchange.sheet_writer import SheetColumn, Told, write_sheet
 from portal.policy.simulate import Simulation
 
-Told = Callable[[str, dict[str, Any]], str]
 TEXTS = (
     (N_("Application"), 18),
     (N_("Now"), 12),
