@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, exists, false, func, not_, or_, select
 from sqlalchemy.orm import Session
 
+from models.adjustment import PROPOSED, Adjustment
 from models.application import APPROVED, HELD, RETURNED, WAITING, Application
 from models.evidence import DIFFERS
 from models.funding import MADE, TRANSFERRED, Payment, PaymentBatch
@@ -146,6 +147,12 @@ def _unconfirmed(desk: Desk) -> Select[Any]:
     )
 
 
+def _proposals(desk: Desk) -> Select[Any]:
+    return select(Adjustment.id).where(
+        visible(Adjustment, desk.actor), Adjustment.state == PROPOSED
+    )
+
+
 def _sheets(desk: Desk) -> Select[Any]:
     return select(ScoreSheet.id).where(
         visible(ScoreSheet, desk.actor), ScoreSheet.submitted_at.is_(None)
@@ -178,6 +185,7 @@ KINDS: dict[str, tuple[str, Callable[[Desk], Select[Any]]]] = {
     "pay_soon": ("payment:make", lambda desk: _instalments(desk, DUE_SOON)),
     "batches_late": ("payment:export", _late_batches),
     "batches_confirm": ("payment:confirm", _unconfirmed),
+    "adjustments": ("adjustment:approve", _proposals),
     "sheets": ("score:write", _sheets),
 }
 """Each kind of work: whose it is, and the rows that it counts."""

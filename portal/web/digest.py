@@ -80,6 +80,10 @@ LINES: dict[str, Line] = {
         N_("Payment batches to confirm"), "payment.index_view", {"tab": "confirm"},
         "receipt", "warn",
     ),
+    "adjustments": Line(
+        N_("Adjustments to approve"), "adjustment.index_view", {"tab": "proposed"},
+        "receipt", "warn",
+    ),
     "sheets": Line(N_("Score sheets to fill in"), "score.index", {}, "clipboard-check"),
 }  # fmt: skip
 """The kinds of ``portal.review.todo`` in the order in which they are told."""

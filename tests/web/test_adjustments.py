@@ -69,6 +69,8 @@ def test_a_recovery_goes_from_the_finding_to_the_last_fen(invalid: Till) -> None
     assert _stored(invalid) == ("proposed", 1000_00)
 
     approver = invalid.browser("approver")
+    assert approver.get("/counts").json["counts"]["adjustments"] == 1
+    assert "/adjustment/?tab=proposed" in approver.get("/").text
     asked = approver.post("/adjustment/action/", action="approve", rowid="1:1").text
     assert "登记机构注销了证书" in asked
     approver.post("/adjustment/decide?act=approve", ids="1")
