@@ -56,9 +56,9 @@ POSTED_NAMES = ("id", "rowid", "pk", "organization", "organization_id", "account
 
 
 @pytest.fixture
-def own_app() -> bool:
-    """Pages are added to it."""
-    return True
+def own_app(request: pytest.FixtureRequest) -> bool:
+    """The test of the matrix itself adds a page."""
+    return request.function is test_the_matrix_sees_a_page_that_forgets_the_scope
 
 
 @dataclass

@@ -18,9 +18,9 @@ ANSWERS = {"/login": 200, "/healthz": 200, "/nowhere": 404, "/account/password":
 
 
 @pytest.fixture
-def own_app() -> bool:
-    """Pages are added to it."""
-    return True
+def own_app(request: pytest.FixtureRequest) -> bool:
+    """Broken pages are added to it."""
+    return "broken" in request.fixturenames
 
 
 @pytest.mark.parametrize(("url", "status"), ANSWERS.items())
