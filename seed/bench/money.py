@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import case, func, insert, literal, select, update
+from sqlalchemy import case, func, insert, literal, select, text, update
 from sqlalchemy.orm import Session
 
 from models.allocation import FIRST_COME, Allocation, AllocationItem, AllocationRun
@@ -15,23 +15,25 @@ from models.base import begin_writing
 from models.decision import GRANT, DecisionBatch
 from models.programme import PUBLISHED, Programme, Revision
 from models.sharing import CITY, DISTRICT, Share
+from models.types import Fen
 from portal.access.accounts import system_actor
 from portal.access.actor import Actor
 from portal.access.permissions import FINANCE
 from portal.access.trail import record_batch
 from portal.clock import Clock
 from portal.funding.allocation import try_out
+from portal.funding.budget import MOST_FEN, set_budget, spend, take_turn
 from portal.funding.granting import settle
 from portal.funding.matching import matching
 from portal.policy.packs import draft
 from seed.bench.timing import Measured, pair
 
-KEY = "bench"
+KEY, CHARGES = "bench", 1_000
 
 
 def money(session: Session, clock: Clock, runs: int) -> Iterator[Measured]:
     """A run over all cases, tried and made final, beside the bare statements that write as much;
-    shares of all cases by district, beside the bare sums."""
+    shares of all cases by district, beside the bare sums; a budget that is charged."""
     begin_writing()
     finance = replace(system_actor(session), role=FINANCE)
     programme = _prepared(session, clock)
@@ -56,7 +58,27 @@ def money(session: Session, clock: Clock, runs: int) -> Iterator[Measured]:
         session.execute(by_district.group_by(Application.district_id)).all()
 
     yield pair(f"shares of {cases}", divided, summed, runs=runs, warm=1)
+    yield _charged(session, finance, clock, programme)
     session.rollback()
+
+
+def _charged(session: Session, finance: Actor, clock: Clock, programme: Programme) -> Measured:
+    """One fen after the other from a budget, beside the bare guarded update."""
+    budget = set_budget(session, finance, clock, programme, Fen(MOST_FEN))
+    guarded = text(
+        "UPDATE budget SET spent_fen = spent_fen + 1 WHERE id = :id AND spent_fen + 1 <= cap_fen"
+    )
+
+    def ours() -> None:
+        for _attempt in range(CHARGES):
+            take_turn(session, programme.id)
+            spend(session, budget, 1)
+
+    def bare() -> None:
+        for _attempt in range(CHARGES):
+            session.execute(guarded, {"id": budget.id})
+
+    return pair(f"{CHARGES} charges of a budget", ours, bare, runs=3, warm=1)
 
 
 def _prepared(session: Session, clock: Clock) -> Programme:
@@ -86,6 +108,8 @@ def _with_pool(session: Session, clock: Clock, programme: Programme) -> Revision
         select(func.sum(Application.amount_fen)).where(Application.programme_id == programme.id)
     )
     half = int(whole or 0) // 2
+    made.allocations, made.shares, made.instalments = [], [], []
+    session.flush()
     made.allocations = [
         Allocation(position=1, key=KEY, title=KEY, method=FIRST_COME, budget_fen=half)
     ]
