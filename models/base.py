@@ -146,7 +146,7 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
         "journal_mode=WAL",
         "synchronous=FULL",
         "foreign_keys=ON",
-        "busy_timeout=10000",
+        "busy_timeout=30000",  # waiters are not served in turn: one of many may wait long
         "cache_size=-65536",
         "mmap_size=1073741824",
         "temp_store=MEMORY",
