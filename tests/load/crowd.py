@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from http.cookiejar import CookieJar
 from random import Random
@@ -37,7 +37,7 @@ from portal.app import create_app
 from portal.clock import Clock
 from portal.config import ROOT, Config
 from portal.review.decide import decide
-from portal.review.selections import freeze
+from portal.review.selections import NothingChosen, freeze
 from seed.bench.measures import bare_decisions, with_cases
 from seed.demo import PASSWORD
 from tests.browser.conftest import ARGUMENTS, CHROMIUM
@@ -114,7 +114,9 @@ def _prepare(environment: dict[str, str]) -> Ground:
             cases = select(Application.id).where(*own, Application.stage_key == stage.key)
             if (session.scalar(select(func.count()).where(*here)) or 0) < CASES:
                 begin_writing()
-                decide(session, actor, Clock(), freeze(session, actor, Clock(), PASS, cases), PASS)
+                with suppress(NothingChosen):
+                    selection = freeze(session, actor, Clock(), PASS, cases)
+                    decide(session, actor, Clock(), selection, PASS)
                 session.commit()
         count = session.scalar(select(func.count()).where(*here)) or 0
         begin_writing()
@@ -208,8 +210,8 @@ def _decide(page: Page, login: str) -> dict[str, float]:
 
 def _take_back(page: Page) -> None:
     page.locator("form[data-confirm] button").click()
-    page.locator("#jx-confirm button[value=yes]").click()
-    page.locator("[data-progress]").wait_for()
+    with page.expect_navigation():
+        page.locator("#jx-confirm button[value=yes]").click()
     _until_done(page)
 
 
