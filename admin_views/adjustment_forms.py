@@ -8,6 +8,7 @@ from flask_wtf import FlaskForm
 from wtforms import DateField, SelectField, StringField, TextAreaField
 from wtforms.validators import InputRequired, Length
 
+from admin_views.base import SeenVersion
 from admin_views.choices import offered
 from admin_views.rule_fields import YuanField
 from models.decision import LONGEST_REASON, SHORTEST_REASON
@@ -17,7 +18,7 @@ from portal.translations.words import gettext as _
 
 def reason_form() -> Any:
     """Why."""
-    return type("ReasonForm", (FlaskForm,), {"reason": _reason()})
+    return type("ReasonForm", (FlaskForm,), {"reason": _reason(), "seen_version": SeenVersion()})
 
 
 def amount_form() -> Any:
@@ -38,6 +39,7 @@ def receipt_form() -> Any:
         "fen": YuanField(_("Amount (yuan)"), [InputRequired()]),
         "on": DateField(_("Day"), [InputRequired()]),
         "reason": _reason(),
+        "seen_version": SeenVersion(),
     }
     return type("ReceiptForm", (FlaskForm,), fields)
 

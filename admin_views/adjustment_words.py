@@ -72,9 +72,13 @@ def decide_page(rows: Sequence[Adjustment], approve: bool) -> DecidePage:
 def award_after(adjustment: Adjustment) -> int:
     """What the case is awarded with *adjustment*, in fen."""
     case = adjustment.application
-    approved = case.amount_fen if case.granted_fen is None else case.granted_fen
     counted = adjustment.fen if adjustment.state not in IN_FORCE else 0
-    return approved + (case.adjusted_fen or 0) + counted
+    return _approved(case) + (case.adjusted_fen or 0) + counted
+
+
+def _approved(case: Application) -> int:
+    """What was approved of *case*, in fen: what was granted where money was short."""
+    return case.amount_fen if case.granted_fen is None else case.granted_fen
 
 
 def sections(adjustment: Adjustment) -> list[Section]:
@@ -85,7 +89,7 @@ def sections(adjustment: Adjustment) -> list[Section]:
     )
     what = [
         Fact(_("Application"), there),
-        Fact(_("Approved (yuan)"), cells.amount(case.granted_fen or case.amount_fen, sign=True)),
+        Fact(_("Approved (yuan)"), cells.amount(_approved(case), sign=True)),
         Fact(_("Change of the award (yuan)"), cells.amount(adjustment.fen, sign=True)),
         Fact(_("To pay or to recover (yuan)"), cells.amount(adjustment.settle_fen, sign=True)),
         Fact(_("State"), _(ADJUSTMENT_STATES[adjustment.state])),

@@ -25,7 +25,7 @@ from models.programme import Programme
 from portal.access.permissions import may
 from portal.access.scope import visible
 from portal.funding.adjusting import cancel_adjustment, decide_adjustments
-from portal.funding.adjustment_record import MOST
+from portal.funding.adjustment_record import MOST, AdjustmentMoved
 from portal.funding.affected import IN_FORCE as RULES_IN_FORCE
 from portal.funding.affected import RULES
 from portal.funding.proposing import propose, propose_amount
@@ -219,7 +219,9 @@ class AdjustmentView(PortalModelView):
     @expose("/decide", methods=("GET", "POST"))
     def decide(self) -> Any:
         """Approve or refuse, once the person has read what that does."""
-        approve = request.values.get("act") != "refuse"
+        approve = request.values.get("act") == "approve"
+        if not approve and request.values.get("act") != "refuse":
+            abort(400)
         ids = _numbers(request.values.get("ids", ""))
         if request.method == "POST" and _decided(ids, approve):
             return redirect(url_for(".index_view", tab="proposed"))
@@ -228,10 +230,13 @@ class AdjustmentView(PortalModelView):
     @expose("/cancel/<int:row_id>", methods=("GET", "POST"))
     def cancel(self, row_id: int) -> Any:
         """Take it back before it took effect."""
-        row, form = self.get_one(row_id), reason_form()()
+        row = self.get_one(row_id)
+        form = reason_form()(data={"seen_version": str(row.version)})
 
         def do() -> Adjustment:
-            cancel_adjustment(db.session(), current_actor(), clock(), row, form.reason.data)
+            cancel_adjustment(
+                db.session(), current_actor(), clock(), row, form.reason.data, _seen(form)
+            )
             flash(_("The adjustment was cancelled."), "success")
             return row
 
@@ -243,12 +248,14 @@ class AdjustmentView(PortalModelView):
     def receive(self, row_id: int) -> Any:
         """Record what came in."""
         row = self.get_one(row_id)
-        form = receipt_form()(data={"on": clock().today(), "fen": row.owed_fen})
+        form = receipt_form()(data={
+            "on": clock().today(), "fen": row.owed_fen, "seen_version": str(row.version),
+        })  # fmt: skip
 
         def do() -> Adjustment:
             receive(
                 db.session(), current_actor(), clock(), row, int(form.fen.data or 0),
-                form.on.data, form.reason.data,
+                form.on.data, form.reason.data, _seen(form),
             )  # fmt: skip
             flash(_("It was recorded that money came in."), "success")
             return row
@@ -276,6 +283,8 @@ class AdjustmentView(PortalModelView):
             except Refusal as refusal:
                 db.session.rollback()
                 flash(words_of(refusal), "error")
+                if isinstance(refusal, AdjustmentMoved):
+                    return redirect(back)
         return self.render(
             "admin/model/edit.html",
             form=form,
@@ -322,6 +331,12 @@ def _asked(asked: Any) -> tuple[Programme | None, str]:
     known = wanted in dict(programmes())
     programme = db.session.get(Programme, int(wanted)) if known else None
     return programme, rules if rules in RULES else RULES_IN_FORCE
+
+
+def _seen(form: Any) -> int:
+    """The version that the form was opened with; none is of version 0."""
+    seen = str(form.seen_version.data or "")
+    return int(seen) if seen.isdecimal() else 0
 
 
 def _numbers(text: str) -> list[int]:

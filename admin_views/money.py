@@ -40,6 +40,12 @@ class NoSuchPayer(Refusal):
     message = N_("There is no union with the code %(code)s.")
 
 
+class HasBudget(Refusal):
+    """The payer has a budget for the programme, which is changed where it stands."""
+
+    message = N_("%(union)s already has a budget for this programme. Change that one.")
+
+
 class BudgetView(PortalModelView):
     """What each payer of a programme may spend: the city federation, and whoever has its own."""
 
@@ -92,6 +98,11 @@ class BudgetView(PortalModelView):
         """Set it through the service."""
         programme = db.session.get_one(Programme, int(form.programme.data))
         payer = _payer(form.payer.data, (form.code.data or "").strip())
+        own = select(Budget.id).where(
+            Budget.programme_id == programme.id, Budget.payer_id == payer.id
+        )
+        if db.session.scalar(own) is not None:
+            raise HasBudget(union=payer.name)
         return _set_budget(programme, payer, form.cap_fen.data, form.reason.data or "")
 
     def change(self, form: Any, model: Budget) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from typing import Any
+from unicodedata import normalize
 
 from wtforms import SelectField, SelectMultipleField, StringField, ValidationError
 from wtforms.fields.choices import SelectChoice
@@ -238,11 +239,12 @@ class YuanField(StringField):
 
 
 def fen_typed(text: str) -> int | None:
-    """The fen of yuan typed with at most two decimals; nothing of an empty *text*.
+    """The fen of yuan typed with at most two decimals, full width or not; nothing of an empty
+    *text*.
 
     Raises ``ValueError`` with words for the person.
     """
-    text = text.strip().replace(",", "")
+    text = normalize("NFKC", text).strip().replace(",", "")
     whole, _point, cents = text.partition(".")
     digits = whole.isdecimal() and (cents or "0").isdecimal()
     if not text:

@@ -40,6 +40,7 @@ from portal.funding.adjustment_record import (
     is_recovered,
     record_adjustments,
     refuse_many,
+    refuse_moved,
 )
 from portal.funding.dues import has_money
 from portal.funding.payout import is_paid_out
@@ -86,16 +87,23 @@ def decide_adjustments(
 
 
 def cancel_adjustment(
-    session: Session, actor: Actor, clock: Clock, adjustment: Adjustment, reason: str
+    session: Session,
+    actor: Actor,
+    clock: Clock,
+    adjustment: Adjustment,
+    reason: str,
+    seen: int | None = None,
 ) -> None:
     """Take back a proposal, or an approved adjustment by which no money moved yet.
 
-    Raises ``NotAllowed``, ``NoReason`` or ``NotCancellable``.
+    *seen* is the version that the person looked at. Raises ``NotAllowed``, ``NoReason``,
+    ``AdjustmentMoved`` or ``NotCancellable``.
     """
     require(actor, "adjustment:cancel")
     reason = worded(reason)
     hold_cases(session, [adjustment.application_id])
     session.refresh(adjustment)
+    refuse_moved(adjustment, seen)
     before = adjustment.state
     if before not in (PROPOSED, *IN_FORCE) or _has_moved_money(session, adjustment):
         raise NotCancellable()

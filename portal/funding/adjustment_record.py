@@ -34,6 +34,12 @@ class TooManyCases(Refusal):
     message = N_("Choose at most %(most)s cases at a time.")
 
 
+class AdjustmentMoved(Refusal):
+    """It changed since it was shown, such as by the same form sent twice."""
+
+    message = N_("This adjustment changed while you had it open. Please look again.")
+
+
 @dataclass(frozen=True)
 class Done:
     """How many cases an act took, and how many it left as they are."""
@@ -56,6 +62,12 @@ def is_recovered(application_id: Any) -> ColumnElement[bool]:
         .where(Payment.application_id == application_id, PaymentReversal.kind == RECOVERED)
         .exists()
     )
+
+
+def refuse_moved(adjustment: Adjustment, seen: int | None) -> None:
+    """Raise ``AdjustmentMoved`` where *adjustment* is not of the version *seen*, if one is told."""
+    if seen is not None and adjustment.version != seen:
+        raise AdjustmentMoved()
 
 
 def hold_cases(session: Session, ids: Collection[int]) -> None:

@@ -7,14 +7,22 @@ from models.decision import LONGEST_REASON, SHORTEST_REASON
 
 
 class NoReason(Refusal):
-    """The reason is missing, or too long to be one."""
+    """The reason is missing."""
 
     message = N_("Say in at least two characters why.")
 
 
+class LongReason(NoReason):
+    """It is too long to be a reason."""
+
+    message = N_("Say why in at most %(most)s characters.")
+
+
 def worded(reason: str) -> str:
-    """*reason* without blanks around it; raises ``NoReason``."""
+    """*reason* without blanks around it; raises ``NoReason``, or ``LongReason``."""
     reason = reason.strip()
-    if not SHORTEST_REASON <= len(reason) <= LONGEST_REASON:
+    if len(reason) < SHORTEST_REASON:
         raise NoReason()
+    if len(reason) > LONGEST_REASON:
+        raise LongReason(most=LONGEST_REASON)
     return reason

@@ -16,7 +16,7 @@ from portal.access.permissions import require
 from portal.clock import SHANGHAI, Clock
 from portal.funding import ledger
 from portal.funding.adjusting import shares_of
-from portal.funding.adjustment_record import hold_cases, record_adjustments
+from portal.funding.adjustment_record import hold_cases, record_adjustments, refuse_moved
 from portal.funding.budget import take_turn
 from portal.funding.payout import BadDay
 from portal.funding.reasons import worded
@@ -43,16 +43,19 @@ def receive(
     fen: int,
     on: date,
     reason: str,
+    seen: int | None = None,
 ) -> AdjustmentReceipt:
     """Record that *fen* of a recovery came in on the day *on*; its payers' budgets get it back.
 
-    Raises ``NotAllowed``, ``NoReason``, ``BadDay``, ``NotOwed`` or ``NotOutYet``.
+    *seen* is the version that the person looked at. Raises ``NotAllowed``, ``NoReason``,
+    ``AdjustmentMoved``, ``BadDay``, ``NotOwed`` or ``NotOutYet``.
     """
     require(actor, "payment:make")
     reason = worded(reason)
     take_turn(session, adjustment.programme_id)
     hold_cases(session, [adjustment.application_id])
     session.refresh(adjustment)
+    refuse_moved(adjustment, seen)
     decided = adjustment.decided_at
     if on > clock.today() or (decided and on < decided.astimezone(SHANGHAI).date()):
         raise BadDay()

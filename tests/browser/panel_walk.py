@@ -14,7 +14,8 @@ from models.base import begin_writing, db
 from models.organization import Organization
 from models.panel import Expert, ScoreSheet
 from models.programme import Revision
-from tests.conftest import PASSWORD, City
+from tests.browser.signing_in import sign_in
+from tests.conftest import City
 from tests.support.panels import Hall
 
 DESKTOP, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
@@ -52,16 +53,6 @@ def people_of(app: Flask, **people: tuple[str, str]) -> City:
                     Expert(name="孙专家", account_id=actor.account_id, version=1, is_active=True)
                 )
     return city
-
-
-def log_in(page: Page, login: str) -> None:
-    """Be *login* from here on."""
-    page.context.clear_cookies()
-    page.goto("/login")
-    page.fill("[name=account]", login)
-    page.fill("[name=password]", PASSWORD)
-    page.get_by_role("button", name="登录").click()
-    page.wait_for_url(lambda url: "/login" not in url)
 
 
 def open_stage(page: Page, title: str) -> None:
@@ -190,7 +181,7 @@ def see_public(page: Page, public: str) -> None:
 def ended(page: Page, notice: str, public: str) -> list[str]:
     """What became of the entries once the notice is over, and its public page with it."""
     assert page.goto(public).status == 404  # type: ignore[union-attr]
-    log_in(page, "approver")
+    sign_in(page, "approver")
     page.goto(notice)
     return [text.strip() for text in page.locator(".jx-notice .jx-chip").all_inner_texts()]
 

@@ -14,7 +14,8 @@ from playwright.sync_api import Page, expect
 
 from models.base import begin_writing, db
 from portal.verify import violations
-from tests.conftest import PASSWORD, City
+from tests.browser.signing_in import sign_in
+from tests.conftest import City
 from tests.support.cases import cells, entered
 from tests.support.files import asking, document, photo
 
@@ -45,7 +46,7 @@ def case(app: Flask, town: City, tmp_path: Path) -> int:
 def test_files_are_sent_opened_and_removed(
     app: Flask, page: Page, case: int, screenshot: Shot
 ) -> None:
-    _log_in(page)
+    sign_in(page, "writer")
     page.goto(f"/application/details/?id={case}")
     proof = page.locator(".jx-attached > ul > li").filter(has_text="证书复印件")
     expect(proof).to_contain_text("还缺 1 份")
@@ -77,14 +78,6 @@ def test_files_are_sent_opened_and_removed(
     screenshot(page, "attachments-drawer")
     with app.app_context():
         assert list(violations(db.session())) == []
-
-
-def _log_in(page: Page) -> None:
-    page.goto("/login")
-    page.fill('[name="account"]', "writer")
-    page.fill('[name="password"]', PASSWORD)
-    page.locator("form button.btn-primary").click()
-    page.wait_for_url("**/")
 
 
 def _send(rule: object, *files: tuple[str, bytes]) -> None:

@@ -14,7 +14,8 @@ from playwright.sync_api import Page, expect
 from models.base import begin_writing, db
 from portal.access.accounts import system_actor
 from portal.policy.packs import draft
-from tests.conftest import PASSWORD, City
+from tests.browser.signing_in import sign_in
+from tests.conftest import City
 from tests.services.test_decide import ROLES, Desk
 from tests.support.cases import CLOCK, cells, entered, published
 
@@ -86,10 +87,7 @@ def test_the_main_pages_have_no_serious_fault(
     page.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
     page.goto("/login")
     found = faults(page)
-    page.fill("[name=account]", "centre")
-    page.fill("[name=password]", PASSWORD)
-    page.press("[name=password]", "Enter")
-    page.wait_for_url("**/")
+    sign_in(page, "centre")
     pages = {
         "home": "/",
         "dashboard": "/dashboard/",

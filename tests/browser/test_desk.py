@@ -10,7 +10,8 @@ from flask import Flask
 from playwright.sync_api import Page, expect
 
 from models.base import begin_writing, db
-from tests.conftest import PASSWORD, City
+from tests.browser.signing_in import sign_in
+from tests.conftest import City
 from tests.services.test_decide import ROLES
 from tests.support.cases import CLOCK, cells, entered, published
 
@@ -40,11 +41,7 @@ def test_a_reviewer_works_by_keyboard(
     first, second, third = waiting
     errors: list[str] = []
     page.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
-    page.goto("/login")
-    page.fill("[name=account]", "unit")
-    page.fill("[name=password]", PASSWORD)
-    page.press("[name=password]", "Enter")
-    page.wait_for_url("**/")
+    sign_in(page, "unit")
     page.goto("/desk/")
     expect(page.locator("#jx-case-title")).to_have_text("张丽1")
 

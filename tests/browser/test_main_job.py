@@ -22,7 +22,8 @@ from portal.access.tree import read_sheet
 from portal.clock import Clock
 from portal.config import ROOT
 from portal.verify import violations
-from tests.conftest import PASSWORD, City
+from tests.browser.signing_in import sign_in
+from tests.conftest import City
 from tests.support.cases import published
 
 SAMPLE = ROOT.parent / "shared" / "data" / "s26-sample"
@@ -86,17 +87,8 @@ def test_from_the_sheet_to_the_payment_list(
         assert list(violations(db.session())) == []
 
 
-def _sign_in(page: Page, login: str) -> None:
-    page.context.clear_cookies()
-    page.goto("/login")
-    page.locator("#account").fill(login)
-    page.locator("#password").fill(PASSWORD)
-    page.locator("#password").press("Enter")
-    page.wait_for_url(lambda url: "login" not in url)
-
-
 def _import(page: Page, screenshot: Shot) -> None:
-    _sign_in(page, "importer")
+    sign_in(page, "importer")
     page.goto("/imports/")
     page.set_input_files("input[type=file]", SAMPLE / "applications.xlsx")
     page.locator("form:has(input[type=file]) .btn-primary").click()
@@ -110,7 +102,7 @@ def _import(page: Page, screenshot: Shot) -> None:
 
 def _pass_all(page: Page, login: str, screenshot: Shot, *, confirm_held: bool = False) -> None:
     """Choose everything that waits and pass what can pass."""
-    _sign_in(page, login)
+    sign_in(page, login)
     page.goto("/application/?tab=mine")
     page.locator("thead input[type=checkbox]").check()
     every = page.get_by_text("选择全部")
@@ -130,7 +122,7 @@ def _pass_all(page: Page, login: str, screenshot: Shot, *, confirm_held: bool = 
 
 
 def _pay(page: Page, screenshot: Shot) -> None:
-    _sign_in(page, "finance")
+    sign_in(page, "finance")
     page.goto("/budget/new/")
     page.locator("[name=cap_fen]").fill("1000000")
     page.locator(".jx-sticky .btn-primary").click()
@@ -163,14 +155,14 @@ def _pay(page: Page, screenshot: Shot) -> None:
 def _hand_in(page: Page) -> None:
     """Finance issues the transfer notice, the district confirms what it paid (S26 四（一）5)."""
     for login, paper in (("finance", "划拨通知"), ("district", "发放确认单")):
-        _sign_in(page, login)
+        sign_in(page, login)
         page.goto("/payment/")
         page.locator("tbody a[data-drawer]").first.click()
         page.locator(f"dt:text-is('{paper}') + dd a").last.click()
         page.locator(".jx-sticky .btn-primary").click()
         page.wait_for_url("**/payment/details/**")
         expect(page.locator("body")).to_contain_text("已记录")
-    _sign_in(page, "finance")
+    sign_in(page, "finance")
 
 
 def _export(page: Page, folder: Path) -> None:

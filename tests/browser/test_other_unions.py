@@ -24,7 +24,8 @@ from portal.access.accounts import move_account, system_actor
 from portal.verify import violations
 from portal.web.routes import PUBLIC, SIGNED_IN, permission_of
 from tests.browser.districts import Loot, two_districts
-from tests.conftest import PASSWORD, City
+from tests.browser.signing_in import sign_in
+from tests.conftest import City
 from tests.support.cases import CLOCK
 
 CLERK, UNIT = "clerk-yi", "unit-yi"
@@ -69,14 +70,6 @@ def loot(app: Flask, town: City) -> Loot:
         db.session.commit()
         begin_writing(False)
     return found
-
-
-def _sign_in(page: Page, login: str) -> None:
-    page.goto("/login")
-    page.locator("#account").fill(login)
-    page.locator("#password").fill(PASSWORD)
-    page.locator("#password").press("Enter")
-    page.wait_for_url(lambda url: "login" not in url)
 
 
 def _everything(app: Flask) -> dict[str, Any]:
@@ -176,7 +169,7 @@ def _money_and_people(loot: Loot) -> Iterator[Attempt]:
 
 
 def test_ids_of_another_district_open_nothing(page: Page, app: Flask, loot: Loot) -> None:
-    _sign_in(page, CLERK)
+    sign_in(page, CLERK)
     before = _everything(app)
     wrong = []
     for attempt in (a for a in _pages(loot) if "/details/" in a.url or "/edit/" in a.url):
@@ -193,7 +186,7 @@ def test_ids_of_another_district_open_nothing(page: Page, app: Flask, loot: Loot
 
 
 def test_lists_filters_and_searches_stay_inside(page: Page, app: Flask, loot: Loot) -> None:
-    _sign_in(page, UNIT)
+    sign_in(page, UNIT)
     before = _everything(app)
     for query, count in (("", 2), ("?end=1", 2), ("?tab=decided", 1)):
         page.goto(f"/application/{query}")
@@ -217,7 +210,7 @@ def test_lists_filters_and_searches_stay_inside(page: Page, app: Flask, loot: Lo
 
 
 def test_an_export_holds_no_foreign_row(page: Page, loot: Loot) -> None:
-    _sign_in(page, CLERK)
+    sign_in(page, CLERK)
     page.goto("/application/")
     with page.expect_download() as download:
         page.get_by_role("button", name="导出").click()
@@ -228,7 +221,7 @@ def test_an_export_holds_no_foreign_row(page: Page, loot: Loot) -> None:
 
 
 def test_a_form_cannot_reach_another_union(page: Page, app: Flask, loot: Loot) -> None:
-    _sign_in(page, UNIT)
+    sign_in(page, UNIT)
     before = _everything(app)
     with app.app_context():
         case = db.session.get_one(Application, loot.ids["application"][0])
@@ -260,7 +253,7 @@ def test_whoever_moves_away_no_longer_sees_what_they_decided(
         move_account(db.session(), system, CLOCK, moved, town.union("D2-1"))
         db.session.commit()
         begin_writing(False)
-    _sign_in(page, "unit-jia")
+    sign_in(page, "unit-jia")
     theirs = loot.words - {"unit-jia"}
     for url in (
         f"/application/outcome/{loot.keys['outcome']}",
@@ -271,7 +264,7 @@ def test_whoever_moves_away_no_longer_sees_what_they_decided(
 
 
 def test_an_auditor_reads_all_and_writes_nothing(page: Page, app: Flask, loot: Loot) -> None:
-    _sign_in(page, "auditor")
+    sign_in(page, "auditor")
     before = _everything(app)
     for screen, ids in loot.ids.items():
         for row_id in ids:

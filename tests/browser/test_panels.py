@@ -16,6 +16,7 @@ from portal.clock import Clock
 from portal.verify import violations
 from tests.browser import panel_walk as walk
 from tests.browser.panel_walk import DESKTOP, PHONE, Shot
+from tests.browser.signing_in import sign_in
 from tests.conftest import City
 from tests.support.panels import Hall
 
@@ -62,7 +63,7 @@ def town(app: Flask, hall: Hall) -> City:
 def test_projects_are_scored_chosen_and_put_on_notice(
     app: Flask, page: Page, hall: Hall, screenshot: Shot
 ) -> None:
-    walk.log_in(page, "centre")
+    sign_in(page, "centre")
     walk.open_stage(page, "专业评审")
     expect(page.locator("main")).to_contain_text("在本环节等待4件")
     walk.give_out(page, 12)
@@ -72,7 +73,7 @@ def test_projects_are_scored_chosen_and_put_on_notice(
     walk.score(page, (15, 20, 15, 15, 5), "符合生产需要")
     expect(page.locator("body")).to_contain_text("按纸质评分表录入")
 
-    walk.log_in(page, "expert")
+    sign_in(page, "expert")
     page.wait_for_url("**/score/")
     page.set_viewport_size(PHONE)
     assert page.request.get("/application/").status == 403
@@ -84,7 +85,7 @@ def test_projects_are_scored_chosen_and_put_on_notice(
     page.set_viewport_size(DESKTOP)
 
     walk.score_the_rest(app, hall, lambda case: 90 - 5 * case)
-    walk.log_in(page, "centre")
+    sign_in(page, "centre")
     page.goto(slate)
     walk.join(page, 4)
     page.locator('input[name="rowid"]').first.check()
@@ -99,7 +100,7 @@ def test_projects_are_scored_chosen_and_put_on_notice(
     page.set_viewport_size(DESKTOP)
     walk.pass_ticked(page)
 
-    walk.log_in(page, "approver")
+    sign_in(page, "approver")
     walk.open_stage(page, "确定拟助推项目")
     walk.tick_all(page)
     walk.pass_ticked(page)

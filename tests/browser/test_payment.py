@@ -21,7 +21,8 @@ from portal.clock import Clock
 from portal.funding.budget import set_budget
 from portal.review.publicity import close_over, open_notice
 from portal.verify import violations
-from tests.conftest import PASSWORD, City
+from tests.browser.signing_in import sign_in
+from tests.conftest import City
 from tests.support import books
 from tests.support.walk import Walk
 
@@ -107,7 +108,7 @@ def test_a_project_is_paid_in_two_instalments_with_its_papers(
 
 def _pay(page: Page, screenshot: Shot | None = None) -> None:
     """A batch from nothing to paid, through the pages of finance and of the union."""
-    _log_in(page, "finance")
+    sign_in(page, "finance")
     page.goto("/payment/new/")
     page.locator("[name=district]").select_option(label="D工会")
     page.locator(".jx-sticky .btn-primary").click()
@@ -120,7 +121,7 @@ def _pay(page: Page, screenshot: Shot | None = None) -> None:
     page.get_by_role("button", name="标记为已划拨").click()
     page.locator(".jx-sticky .btn-primary").click()
     page.wait_for_url("**/payment/details/**")
-    _log_in(page, "district")
+    sign_in(page, "district")
     for paper in ("发放确认单", "划拨收据"):
         page.goto(batch)
         _give(page, paper)
@@ -129,7 +130,7 @@ def _pay(page: Page, screenshot: Shot | None = None) -> None:
         page.locator("dt:text-is('划拨收据') + dd a").first.click()
         expect(page.locator(".jx-document")).to_contain_text("陆仟元整")
         screenshot(page, "receipt-1440")
-    _log_in(page, "finance")
+    sign_in(page, "finance")
     page.goto(batch)
     page.get_by_role("button", name="标记为已发放").click()
     page.locator(".jx-sticky .btn-primary").click()
@@ -142,15 +143,6 @@ def _give(page: Page, paper: str) -> None:
     page.locator(".jx-sticky .btn-primary").click()
     page.wait_for_url("**/payment/details/**")
     expect(page.locator("body")).to_contain_text(f"{paper}已记录")
-
-
-def _log_in(page: Page, login: str) -> None:
-    page.context.clear_cookies()
-    page.goto("/login")
-    page.fill("[name=account]", login)
-    page.fill("[name=password]", PASSWORD)
-    page.get_by_role("button", name="登录").click()
-    page.wait_for_url(lambda url: "/login" not in url)
 
 
 @contextmanager

@@ -21,7 +21,8 @@ from portal.evidence.identifiers import check_digit
 from portal.policy.pack_rows import SECTIONS, document_of
 from portal.policy.packs import load_pack
 from seed.catalogues import load_all
-from tests.conftest import PASSWORD, City
+from tests.browser.signing_in import sign_in
+from tests.conftest import City
 from tests.support.unlike import unlike
 
 DAY = date(2027, 5, 10)
@@ -58,19 +59,10 @@ def faults(page: Page) -> list[str]:
     return said
 
 
-def _sign_in(page: Page, login: str) -> None:
-    page.context.clear_cookies()
-    page.goto("/login")
-    page.locator("#account").fill(login)
-    page.locator("#password").fill(PASSWORD)
-    page.locator("#password").press("Enter")
-    page.wait_for_url(lambda url: "login" not in url)
-
-
 def test_a_programme_is_made_from_nothing(
     page: Page, people: None, faults: list[str], screenshot: Shot
 ) -> None:
-    _sign_in(page, "centre")
+    sign_in(page, "centre")
     _notice(page)
     _catalogue(page)
     _begin(page)
@@ -231,7 +223,7 @@ def _shares(page: Page) -> None:
 
 
 def _judged(page: Page, screenshot: Shot) -> None:
-    _sign_in(page, "unit")
+    sign_in(page, "unit")
     cases = (("2026-03-01", "高级", "900"), ("2025-03-01", "中级", "一"))
     for serial, (issued, level, told) in enumerate(cases, 1):
         page.goto("/application/new/")
@@ -352,7 +344,7 @@ def test_the_widgets_change_nothing_by_themselves(
             for row in unlike(revisions, section)[-MOST:]
             if section not in ("windows", "channels", "fields") or getattr(row, "choices", None)
         ]
-    _sign_in(page, "centre")
+    sign_in(page, "centre")
     wrong = []
     for url in urls:
         page.goto(url)

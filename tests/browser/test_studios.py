@@ -20,6 +20,7 @@ from portal.clock import Clock
 from portal.verify import violations
 from tests.browser import panel_walk as walk
 from tests.browser.panel_walk import Shot
+from tests.browser.signing_in import sign_in
 from tests.conftest import City
 from tests.support.files import photo
 from tests.support.panels import Hall
@@ -98,7 +99,7 @@ def test_studios_are_entered_scored_visited_and_named(
         hall.on(["district", "centre"], cases)
     assert cases[3:] == [best]
 
-    walk.log_in(page, "centre")
+    sign_in(page, "centre")
     walk.open_stage(page, "专家评审")
     walk.give_out(page, 12)
     slate = page.url
@@ -131,7 +132,7 @@ def test_studios_are_entered_scored_visited_and_named(
         hall.on(["group"], cases)
 
     app.extensions["portal_clock"] = Clock(SHOWN)
-    walk.log_in(page, "approver")
+    sign_in(page, "approver")
     notice, public = walk.put_on_notice(page, "拟命名公示", "2020-11-30 至 2020-12-07")
     walk.object_to(page, 1, "成果归属不清")
     walk.object_to(page, 2, "领衔人已离职")
@@ -160,7 +161,7 @@ def test_studios_are_entered_scored_visited_and_named(
 
 def _enter(page: Page, form: dict[str, str]) -> int:
     """The unit fills in its form; gives the case's id."""
-    walk.log_in(page, "unit")
+    sign_in(page, "unit")
     page.goto("/application/new/")
     walk.fill_form(page, form)
     page.locator(".jx-sticky .btn-primary").first.click()

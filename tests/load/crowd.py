@@ -41,6 +41,7 @@ from portal.review.selections import NothingChosen, freeze
 from seed.bench.measures import bare_decisions, with_cases
 from seed.demo import PASSWORD
 from tests.browser.conftest import ARGUMENTS, CHROMIUM
+from tests.browser.signing_in import sign_in
 
 CASES, OTHERS = 10_000, 15
 QUIET_SECONDS = 20.0
@@ -180,11 +181,7 @@ def _p95(waits: list[float]) -> float:
 
 def _decide(page: Page, login: str) -> dict[str, float]:
     """Choose all that waits, pass it, and wait until the page says that it is done."""
-    page.goto("/login")
-    page.locator("#account").fill(login)
-    page.locator("#password").fill(PASSWORD)
-    page.locator("#password").press("Enter")
-    page.wait_for_url(lambda url: "login" not in url)
+    sign_in(page, login, PASSWORD)
     page.goto("/application/?tab=mine")
     page.locator("thead input[type=checkbox]").check()
     page.get_by_text("选择全部").first.click()

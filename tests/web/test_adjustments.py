@@ -18,6 +18,7 @@ from portal.verify import violations
 from tests.conftest import City
 from tests.support.cases import CLOCK
 from tests.support.money import hand_in
+from tests.web.forms import filled
 from tests.web.test_money import TODAY, Till, settings, till
 
 __all__ = ["settings", "till"]
@@ -52,6 +53,10 @@ def _stored(till: Till) -> tuple[str, int]:
         return row.state, row.owed_fen
 
 
+def _seen(page: str) -> str:
+    return filled(page)["seen_version"][0]
+
+
 def test_a_recovery_goes_from_the_finding_to_the_last_fen(invalid: Till) -> None:
     programme, finance = _programme(invalid), invalid.browser("finance")
     page = finance.get(f"/adjustment/affected?programme={programme}").text
@@ -73,17 +78,24 @@ def test_a_recovery_goes_from_the_finding_to_the_last_fen(invalid: Till) -> None
     assert "/adjustment/?tab=proposed" in approver.get("/").text
     asked = approver.post("/adjustment/action/", action="approve", rowid="1:1").text
     assert "登记机构注销了证书" in asked
+    assert approver.post("/adjustment/decide", ids="1").status_code == 400
+    assert _stored(invalid) == ("proposed", 1000_00)
     approver.post("/adjustment/decide?act=approve", ids="1")
     assert _stored(invalid) == ("approved", 1000_00)
     assert approver.get("/adjustment/receive/1").status_code == 403
 
     form = finance.get("/adjustment/receive/1").text
     assert 'value="1000"' in form
-    paid_in = {"on": TODAY.isoformat(), "reason": "转账退回"}
+    paid_in = {"on": TODAY.isoformat(), "reason": "转账退回", "seen_version": _seen(form)}
     finance.post("/adjustment/receive/1", fen="400", **paid_in)
+    assert _stored(invalid) == ("approved", 600_00)
+    again = finance.post("/adjustment/receive/1", fen="400", **paid_in)  # sent twice
+    assert again.status_code == 302
+    assert "已有变动" in finance.get(again.location).text
     assert _stored(invalid) == ("approved", 600_00)
     assert "600" in finance.get("/adjustment/details/?id=1").text
     assert "尚欠" in finance.get("/application/details/?id=1").text
+    paid_in["seen_version"] = _seen(finance.get("/adjustment/receive/1").text)
     finance.post("/adjustment/receive/1", fen="600", **paid_in)
     assert _stored(invalid) == ("done", 0)
     assert finance.get("/adjustment/").status_code == 200
@@ -95,5 +107,9 @@ def test_an_amount_of_one_s_own_is_proposed_and_cancelled(invalid: Till) -> None
     assert finance.get("/adjustment/one/2").status_code == 200
     finance.post("/adjustment/one/2", way="less", fen="0.01", clause="三", reason="多计一分")
     assert _stored(invalid) == ("proposed", 1)
-    finance.post("/adjustment/cancel/1", reason="不必追回")
+    stale = {"reason": "不必追回", "seen_version": "0"}
+    finance.post("/adjustment/cancel/1", **stale)
+    assert _stored(invalid)[0] == "proposed"
+    seen = _seen(finance.get("/adjustment/cancel/1").text)
+    finance.post("/adjustment/cancel/1", **stale | {"seen_version": seen})
     assert _stored(invalid)[0] == "cancelled"

@@ -82,6 +82,8 @@ def test_finance_bounds_what_another_payer_bears(app: Flask, walk: Walk) -> None
     sent = {"programme": "1", "payer": str(union["D"]), "code": "", "cap_fen": "12345.60"}
     assert "请写明理由" in browser.post("/budget/new/", **sent, reason="").text
     assert browser.post("/budget/new/", **sent, reason="区总来函").status_code == 302
+    again = browser.post("/budget/new/", **sent | {"cap_fen": "1"}, reason="又一次")
+    assert "已有预算" in again.text
     unit = sent | {"code": "D-U", "cap_fen": "10"}
     assert browser.post("/budget/new/", **unit, reason="基层来函").status_code == 302
     assert "没有代码" in browser.post("/budget/new/", **sent | {"code": "X"}, reason="来函").text
