@@ -179,11 +179,15 @@ def suggestions(name: str, pairs: Iterable[tuple[str, str]]) -> Markup:
 
 
 def amount(fen: int | None, *, sign: bool = False) -> Markup:
-    """Fen as yuan with thousands, and the cents only where there are some."""
+    """Fen as yuan with thousands, and the cents only where there are some.
+
+    Less than nothing is marked, so that no currency sign is put before its minus.
+    """
     text = yuan(fen)
     if sign and text:
         text = f"-¥{text[1:]}" if text.startswith("-") else f"¥{text}"
-    return Markup(f'<span class="jx-num{"" if sign else " jx-fen"}">{text}</span>')
+    below = " jx-below" if (fen or 0) < 0 else ""
+    return Markup(f'<span class="jx-num{"" if sign else f" jx-fen{below}"}">{text}</span>')
 
 
 def yuan(fen: int | None) -> str:

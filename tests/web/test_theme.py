@@ -242,6 +242,7 @@ def test_fen_become_yuan(fen: int | None, text: str) -> None:
 
 def test_a_debt_has_its_sign_before_the_yuan() -> None:
     assert "-¥500<" in cells.amount(-50000, sign=True)
+    assert 'jx-below">-500<' in cells.amount(-50000)
 
 
 def test_cells_must_match_their_columns() -> None:

@@ -102,7 +102,7 @@
     const fen = everything ? sums[0] : chosen.reduce((sum, b) => sum + Number(b.dataset.fen), 0);
     const flagged = everything ? 0 : chosen.filter((b) => "flag" in b.dataset).length;
     $("[data-chosen]", bulk).textContent = everything ? $("[data-choose-all] [data-total]", bulk).textContent : chosen.length;
-    $("[data-chosen-fen]", bulk).textContent = fen === undefined ? "" : `¥${yuan(fen)}`;
+    $("[data-chosen-fen]", bulk).textContent = fen === undefined ? "" : `${fen < 0 ? "-" : ""}¥${yuan(Math.abs(fen))}`;
     $("[data-chosen-sum]", bulk).hidden = !fen;
     $("[data-chosen-flagged]", bulk).hidden = flagged === 0;
     $("[data-chosen-flags]", bulk).textContent = flagged;
