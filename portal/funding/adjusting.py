@@ -48,6 +48,12 @@ from portal.funding.reasons import worded
 from portal.funding.settlement import Bearing, Parts, change_awards, settlements
 
 
+class OwnAdjustment(Refusal):
+    """What two people agreed on is not undone by the one who asked for it."""
+
+    message = N_("You proposed this adjustment and somebody else approved it: another cancels it.")
+
+
 class NotCancellable(Refusal):
     """The adjustment took effect, or is over."""
 
@@ -97,7 +103,8 @@ def cancel_adjustment(
     """Take back a proposal, or an approved adjustment by which no money moved yet.
 
     *seen* is the version that the person looked at. Raises ``NotAllowed``, ``NoReason``,
-    ``AdjustmentMoved`` or ``NotCancellable``.
+    ``AdjustmentMoved``, ``NotCancellable``, or ``OwnAdjustment`` where the proposer would undo
+    what was approved.
     """
     require(actor, "adjustment:cancel")
     reason = worded(reason)
@@ -107,6 +114,8 @@ def cancel_adjustment(
     before = adjustment.state
     if before not in (PROPOSED, *IN_FORCE) or _has_moved_money(session, adjustment):
         raise NotCancellable()
+    if before in IN_FORCE and actor.account_id == adjustment.proposed_by_id:
+        raise OwnAdjustment()
     adjustment.state, adjustment.answer = CANCELLED, reason
     adjustment.version += 1
     session.flush()

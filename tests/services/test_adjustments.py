@@ -25,6 +25,7 @@ from portal.access.actor import Actor
 from portal.access.permissions import NotAllowed
 from portal.funding.adjusting import (
     NotCancellable,
+    OwnAdjustment,
     cancel_adjustment,
     decide_adjustments,
 )
@@ -209,7 +210,10 @@ def test_what_a_person_must_look_at_is_not_proposed_by_itself(cash: Cash) -> Non
     case = cash.desk.case(first)
     made = propose_amount(cash.desk.session, cash.finance, CLOCK, case, -1000_00, WHY)
     cash.approve(made.id)
-    cancel_adjustment(cash.desk.session, cash.finance, CLOCK, cash.adjusted(first), "补交了意见")
+    with pytest.raises(OwnAdjustment):
+        cancel_adjustment(cash.desk.session, cash.finance, CLOCK, cash.adjusted(first), "不退了")
+    approver = cash.desk.people["approver"]
+    cancel_adjustment(cash.desk.session, approver, CLOCK, cash.adjusted(first), "补交了意见")
     assert (cash.adjusted(first).state, cash.desk.case(first).state) == ("cancelled", "paid")
     cash.proves()
 
