@@ -144,8 +144,11 @@ def spend(session: Session, budget: Budget, amount: int) -> bool:
         .where(Budget.id == budget.id, Budget.spent_fen + amount <= Budget.cap_fen)
         .values(spent_fen=Budget.spent_fen + amount, version=Budget.version + 1)
         .returning(Budget.id)
+        .execution_options(synchronize_session=False)  # else all that the session holds is searched
     )
-    return session.scalar(guarded) is not None
+    taken = session.scalar(guarded) is not None
+    session.expire(budget, ["spent_fen", "version"])
+    return taken
 
 
 def give_back(session: Session, batch: PaymentBatch) -> None:

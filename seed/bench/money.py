@@ -58,6 +58,7 @@ def money(session: Session, clock: Clock, runs: int) -> Iterator[Measured]:
         session.execute(by_district.group_by(Application.district_id)).all()
 
     yield pair(f"shares of {cases}", divided, summed, runs=runs, warm=1)
+    session.rollback()
     yield _charged(session, finance, clock, programme)
     session.rollback()
 
