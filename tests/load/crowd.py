@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from http.cookiejar import CookieJar
@@ -26,20 +26,24 @@ from urllib.request import HTTPCookieProcessor, OpenerDirector, build_opener
 
 from playwright.sync_api import Page, sync_playwright
 from sqlalchemy import func, select
+from sqlalchemy.orm import Session
 
 from models.account import Account
 from models.application import WAITING, Application
 from models.base import begin_writing, db
 from models.decision import PASS
-from portal.access.accounts import system_actor
+from models.programme import Revision, Stage
+from portal.access.accounts import actor_named, system_actor
 from portal.access.permissions import DISTRICT
 from portal.app import create_app
 from portal.clock import Clock
 from portal.config import ROOT, Config
 from portal.review.decide import decide
 from portal.review.selections import NothingChosen, freeze
+from portal.review.submit import submit
 from seed.bench.measures import bare_decisions, with_cases
 from seed.demo import PASSWORD
+from seed.generate import generate, ground
 from tests.browser.conftest import ARGUMENTS, CHROMIUM
 from tests.browser.signing_in import sign_in
 
@@ -110,15 +114,11 @@ def _prepare(environment: dict[str, str]) -> Ground:
             Application.state == WAITING,
         )
         here = (*own, Application.stage_key == stages[place].key)
-        for stage in stages[:place]:
-            actor = replace(system_actor(session), role=stage.acts)
-            cases = select(Application.id).where(*own, Application.stage_key == stage.key)
-            if (session.scalar(select(func.count()).where(*here)) or 0) < CASES:
-                begin_writing()
-                with suppress(NothingChosen):
-                    selection = freeze(session, actor, Clock(), PASS, cases)
-                    decide(session, actor, Clock(), selection, PASS)
-                session.commit()
+        _advance(session, stages[:place], own)
+        short = CASES - (session.scalar(select(func.count()).where(*here)) or 0)
+        if short > 0:
+            _enter(session, revision, clerk, 3 * short)
+            _advance(session, stages[:place], own)
         count = session.scalar(select(func.count()).where(*here)) or 0
         begin_writing()
         started = time.perf_counter()
@@ -127,6 +127,29 @@ def _prepare(environment: dict[str, str]) -> Ground:
         session.rollback()
         others = select(Account.login_key).where(Account.id != clerk.id, Account.role != "expert")
         return Ground("d01", count, list(session.scalars(others.limit(OTHERS))), took)
+
+
+def _advance(session: Session, stages: Sequence[Stage], own: tuple[Any, ...]) -> None:
+    """Pass what may pass of the cases *own* at each of *stages*."""
+    for stage in stages:
+        actor = replace(system_actor(session), role=stage.acts)
+        cases = select(Application.id).where(*own, Application.stage_key == stage.key)
+        begin_writing()
+        with suppress(NothingChosen):
+            selection = freeze(session, actor, Clock(), PASS, cases)
+            decide(session, actor, Clock(), selection, PASS)
+        session.commit()
+
+
+def _enter(session: Session, revision: Revision, clerk: Account, count: int) -> None:
+    """*count* more cases of the clerk's district."""
+    begin_writing()
+    author = actor_named(session, "centre2")
+    every = ground(session, revision.programme, revision, author.account_id)
+    near = [place for place in every.units if place[1] == clerk.organization_id]
+    for ids in generate(session, replace(every, units=near), count, Random(count), Clock().now()):
+        submit(session, author, Clock(), list(ids))
+    session.commit()
 
 
 class _Other(threading.Thread):
