@@ -69,10 +69,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 PLAIN = {
     "test_accounts", "test_applications_out", "test_attachments", "test_commands",
-    "test_contradictions", "test_corrections", "test_demo", "test_digests", "test_intake",
-    "test_login", "test_moving", "test_organizations", "test_packs", "test_panels", "test_papers",
-    "test_payment_commands", "test_publicity", "test_registry", "test_rule_commands",
-    "test_seed_packs", "test_six_statuses", "test_stage_answers", "test_wording",
+    "test_contradictions", "test_corrections", "test_demo", "test_digests", "test_duplicates",
+    "test_full_quotas", "test_intake", "test_login", "test_matching", "test_moving",
+    "test_organizations", "test_packs", "test_panels", "test_papers", "test_payment_commands",
+    "test_publicity", "test_registry", "test_rule_commands", "test_seed_packs",
+    "test_six_statuses", "test_stage_answers", "test_wording",
 }  # fmt: skip
 """Services whose statements are plain, or are tried on both databases by others."""
 
