@@ -86,7 +86,8 @@ def test_a_later_finding_is_adjusted_by_two_people(
     assert approved.does(*adjust, "approve", number, "--as", "approver")["decided"] == 1
     received = (*adjust, "received", number, "--yuan", "1000", "--reason", "退回", *FINANCE)
     assert approved.refuses(*received) == "NotOutYet"
-    cancel = (*adjust, "cancel", number, "--reason", "弄错了", *FINANCE)
-    assert approved.does(*cancel)["state"] == "cancelled"
+    cancel = (*adjust, "cancel", number, "--reason", "弄错了")
+    assert approved.refuses(*cancel, *FINANCE) == "OwnAdjustment"
+    assert approved.does(*cancel, "--as", "approver")["state"] == "cancelled"
     assert approved.refuses(*adjust, "approve", "S26-9", "--as", "approver") == "NoSuchAdjustment"
     assert approved.does("verify")["ok"]
