@@ -235,7 +235,12 @@ class AdjustmentView(PortalModelView):
 
         def do() -> Adjustment:
             cancel_adjustment(
-                db.session(), current_actor(), clock(), row, form.reason.data, _seen(form)
+                db.session(),
+                current_actor(),
+                clock(),
+                row,
+                form.reason.data,
+                form.seen_version.seen,
             )
             flash(_("The adjustment was cancelled."), "success")
             return row
@@ -255,7 +260,7 @@ class AdjustmentView(PortalModelView):
         def do() -> Adjustment:
             receive(
                 db.session(), current_actor(), clock(), row, int(form.fen.data or 0),
-                form.on.data, form.reason.data, _seen(form),
+                form.on.data, form.reason.data, form.seen_version.seen,
             )  # fmt: skip
             flash(_("It was recorded that money came in."), "success")
             return row
@@ -331,12 +336,6 @@ def _asked(asked: Any) -> tuple[Programme | None, str]:
     known = wanted in dict(programmes())
     programme = db.session.get(Programme, int(wanted)) if known else None
     return programme, rules if rules in RULES else RULES_IN_FORCE
-
-
-def _seen(form: Any) -> int:
-    """The version that the form was opened with; none is of version 0."""
-    seen = str(form.seen_version.data or "")
-    return int(seen) if seen.isdecimal() else 0
 
 
 def _numbers(text: str) -> list[int]:

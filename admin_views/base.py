@@ -35,6 +35,12 @@ class SeenVersion(HiddenField):
     def populate_obj(self, obj: Any, name: str) -> None:
         """Leave the row alone."""
 
+    @property
+    def seen(self) -> int:
+        """The version, or 0, which no row has, where none was sent."""
+        text = str(self.data or "")
+        return int(text) if text.isdecimal() else 0
+
 
 UPSTREAM_WORDS = (
     N_("Failed to create record."),

@@ -107,11 +107,10 @@ def _named(share: str, party: str, union: str) -> str:
 def _chosen(form: Any, application: Application) -> bool:
     """Whether the choice was written."""
     share, _apart, payer = form.payer.data.partition(_APART)
-    seen = form.seen_version.data
     try:
         choose_bearer(
             db.session(), current_actor(), clock(), application, share, payer, form.reason.data,
-            int(seen) if str(seen).isdecimal() else 0,
+            form.seen_version.seen,
         )  # fmt: skip
     except Refusal as refusal:
         db.session.rollback()

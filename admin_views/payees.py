@@ -109,11 +109,10 @@ def _corrected(form: Any, application: Application) -> bool:
         text = str((form[forms.name_of(row.key)].raw_data or [""])[0])
         kept = stored.get(row.key, "")
         typed[row.key] = kept if kept and text == forms.mask_of(row.kind, kept) else text
-    seen = form.seen_version.data
     try:
         problems = correct_account(
             db.session(), current_actor(), clock(), application, typed, form.reason.data,
-            int(seen) if str(seen).isdecimal() else 0,
+            form.seen_version.seen,
         )  # fmt: skip
     except Refusal as refusal:
         db.session.rollback()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from typing import Any
 
 from sqlalchemy import and_, case, func, or_, select
 from sqlalchemy.orm import Session, selectinload
@@ -74,14 +75,7 @@ def _awards_off(session: Session) -> Iterator[str]:
 def _shares_off(session: Session) -> Iterator[str]:
     """What the payers bear inside the amount is what is settled."""
     inside = case((AdjustmentShare.is_on_top, 0), else_=AdjustmentShare.amount_fen)
-    total = func.coalesce(func.sum(inside), 0)
-    rows = session.execute(
-        select(Application.number, Adjustment.settle_fen, total)
-        .join(Application, Application.id == Adjustment.application_id)
-        .outerjoin(AdjustmentShare, AdjustmentShare.adjustment_id == Adjustment.id)
-        .group_by(Application.number, Adjustment.id)
-        .having(Adjustment.settle_fen != total)
-    )
+    rows = _sums_off(session, Adjustment.settle_fen, AdjustmentShare, inside)
     for number, said, found in rows:
         yield f"adjustment: of application {number} {said} fen are settled, its shares are {found}"
 
@@ -115,13 +109,8 @@ def _top_ups_off(session: Session) -> Iterator[str]:
 
 def _receipts_off(session: Session) -> Iterator[str]:
     """What came in is counted, never more than is owed, and ends a recovery when it is all."""
-    total = func.coalesce(func.sum(AdjustmentReceipt.amount_fen), 0)
-    rows = session.execute(
-        select(Application.number, Adjustment.received_fen, total)
-        .join(Application, Application.id == Adjustment.application_id)
-        .outerjoin(AdjustmentReceipt, AdjustmentReceipt.adjustment_id == Adjustment.id)
-        .group_by(Application.number, Adjustment.id)
-        .having(Adjustment.received_fen != total)
+    rows = _sums_off(
+        session, Adjustment.received_fen, AdjustmentReceipt, AdjustmentReceipt.amount_fen
     )
     for number, said, found in rows:
         yield f"adjustment: application {number} gave back {said} fen, its receipts are {found}"
@@ -152,3 +141,18 @@ def _ledger_off(session: Session) -> Iterator[str]:
             )
             if parts != Counter(dict(found.all())):
                 yield f"ledger: entry {key_of(receipt)} does not give each payer its part"
+
+
+def _sums_off(
+    session: Session, said: Any, entity: type[AdjustmentShare | AdjustmentReceipt], fen: Any
+) -> Any:
+    """(case, fen that it says, their sum) of each adjustment whose rows of *entity* do not add up
+    to what it says."""
+    total = func.coalesce(func.sum(fen), 0)
+    return session.execute(
+        select(Application.number, said, total)
+        .join(Application, Application.id == Adjustment.application_id)
+        .outerjoin(entity, entity.adjustment_id == Adjustment.id)
+        .group_by(Application.number, Adjustment.id)
+        .having(said != total)
+    )
