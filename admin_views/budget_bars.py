@@ -8,9 +8,9 @@ from sqlalchemy.orm import contains_eager, joinedload
 from models.base import db
 from models.funding import PAID, Budget, LedgerEntry, LedgerPosting, PaymentBatch
 from models.organization import Organization
-from models.programme import Programme
-from portal.funding.dues import borne, queue
+from portal.funding.dues import borne, pending_fen, queue
 from portal.funding.ledger import BUDGET
+from portal.remembered import remembered
 from portal.theme import pages
 
 MOST_OTHERS = 12
@@ -38,12 +38,13 @@ def budgets(programme_id: int | None = None) -> list[pages.Budget]:
 
 def _bar(budget: Budget) -> pages.Budget:
     is_city, paid = budget.payer.parent_id is None, _paid(budget)
+    pending = remembered(db.session(), ("pending", budget.id), lambda: _pending(budget))
     return pages.Budget(
         label=budget.programme.title if is_city else str(budget),
         total=budget.cap_fen,
         paid=paid,
         committed=budget.spent_fen - paid,
-        pending=_city_pending(budget.programme) if is_city else _pending(budget),
+        pending=pending.value,
     )
 
 
@@ -63,16 +64,11 @@ def _paid(budget: Budget) -> int:
     return int(db.session.execute(total).scalar_one())
 
 
-def _city_pending(programme: Programme) -> int:
-    """What the city owes of instalments that are released and not yet in a batch."""
-    due = queue(db.session(), programme)
-    total = select(func.coalesce(func.sum(due.c.budget_fen), 0))
-    return int(db.session.execute(total).scalar_one())
-
-
 def _pending(budget: Budget) -> int:
-    """The same of another payer."""
-    parts = borne(budget.programme, queue(db.session(), budget.programme))
+    """What its payer owes of instalments that are released and not yet in a batch."""
+    if budget.payer.parent_id is None:
+        return pending_fen(db.session(), budget.programme)
+    parts = borne(budget.programme, queue(budget.programme))
     total = select(func.coalesce(func.sum(parts.c.fen), 0)).where(
         parts.c.payer_id == budget.payer_id
     )

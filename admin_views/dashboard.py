@@ -7,6 +7,7 @@ from typing import Any
 
 from flask import abort, request, url_for
 from flask_admin import BaseView, expose
+from flask_babel import format_time
 from sqlalchemy import select
 
 from admin_views.application_cells import book
@@ -20,6 +21,7 @@ from portal.access.permissions import may
 from portal.access.scope import CITY_DEPTH, DISTRICT_DEPTH
 from portal.calendar import calendar_of
 from portal.funding.by_district import batched_fen
+from portal.remembered import Figure, remembered
 from portal.review.deadlines import DUE_SOON, IN_TIME, LATENESS, NO_DUE, OVERDUE
 from portal.review.flow import AGES, FRESH, OLD, OLDER, Group, flow
 from portal.theme import cells
@@ -57,14 +59,8 @@ class DashboardView(BaseView):
 
 
 def _board(wanted: str, offered: Sequence[tuple[str, str]]) -> Dashboard:
-    groups = flow(
-        db.session(),
-        current_actor(),
-        calendar_of(db.session()),
-        list(book().revisions()),
-        clock().today(),
-        int(wanted) if wanted else None,
-    )
+    found = _flow(int(wanted) if wanted else None)
+    groups = found.value
     choices = [Choice("", _("All programmes"), not wanted)]
     choices += [Choice(value, title, value == wanted) for value, title in offered]
     bars = budgets(int(wanted) if wanted else None) if may(current_actor(), "budget:read") else []
@@ -73,6 +69,18 @@ def _board(wanted: str, offered: Sequence[tuple[str, str]]) -> Dashboard:
         charts=_charts(groups, wanted),
         programmes=choices,
         budgets=bars,
+        counted_at=format_time(found.at, "HH:mm:ss"),
+    )
+
+
+def _flow(programme_id: int | None) -> Figure[list[Group]]:
+    session, actor, today = db.session(), current_actor(), clock().today()
+    return remembered(
+        session,
+        ("flow", actor, today, programme_id),
+        lambda: flow(
+            session, actor, calendar_of(session), list(book().revisions()), today, programme_id
+        ),
     )
 
 

@@ -21,6 +21,7 @@ from models.exchange import Job
 from portal.access.permissions import may
 from portal.access.scope import visible
 from portal.calendar import calendar_of
+from portal.remembered import remembered
 from portal.review.todo import Desk, kinds_of, mine, numbers
 from portal.theme import pages
 from portal.theme.shapes import Count
@@ -42,7 +43,9 @@ class HomeView(AdminIndexView):
     @expose("/counts")
     def counts(self) -> Response:
         """How much of each kind of work there is for this person."""
-        return jsonify(counts=numbers(db.session(), _desk()))
+        desk = _desk()
+        kinds = kinds_of(desk.actor, desk.revisions)
+        return jsonify(counts={key: _number(desk, key) for key in kinds})
 
     @expose("/")
     def index(self) -> Any:
@@ -65,6 +68,15 @@ class HomeView(AdminIndexView):
 def _desk() -> Desk:
     session = db.session()
     return Desk(current_actor(), calendar_of(session), list(book().revisions()), clock().today())
+
+
+def _number(desk: Desk, key: str) -> int:
+    session = db.session()
+
+    def count() -> int:
+        return numbers(session, desk, [key])[key]
+
+    return remembered(session, ("todo", key, desk.actor, desk.today), count).value
 
 
 def _tiles() -> list[pages.Tile]:

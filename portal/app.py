@@ -15,6 +15,7 @@ from flask_wtf.csrf import CSRFProtect
 import models  # noqa: F401 - registers every table
 from models.base import begin_writing, db
 from models.types import keyring
+from portal import remembered
 from portal.clock import Clock
 from portal.config import ROOT, Config
 from portal.evidence.vault import vault
@@ -53,6 +54,7 @@ def configure(app: Flask, config: Config) -> None:
     keyring.configure(config.field_keys, config.index_key)
     vault.configure(config.home)
     judge.forget()
+    remembered.forget()
     queue.configure(config.home, config.redis_url, clock, app.app_context, config.testing)
 
 

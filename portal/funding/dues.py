@@ -98,7 +98,7 @@ def dues_of(
     return found
 
 
-def queue(session: Session, programme: Programme) -> Subquery:
+def queue(programme: Programme) -> Subquery:
     """Every released and unpaid instalment of *programme*, one row each, and every top-up.
 
     Columns: ``id``, ``district_id``, ``payee_id`` (the union to which the money is transferred),
@@ -106,14 +106,17 @@ def queue(session: Session, programme: Programme) -> Subquery:
     bank returned it) and ``released``, the decision that released it, by which they are served.
     Amounts are unknown where a share is.
     """
-    found = [
-        _released(revision, due, dues)
-        for revision in programme.revisions
-        for dues in [dues_of(revision)]
-        for due in dues
+    return union_all(*_queued(programme)).subquery("queue")
+
+
+def pending_fen(session: Session, programme: Programme) -> int:
+    """What the city federation owes of all that is in the queue of *programme*."""
+    parts = [
+        rows.with_only_columns(rows.selected_columns["budget_fen"]) for rows in _queued(programme)
     ]
-    found += [top_ups(revision, payee_of(revision), city()) for revision in programme.revisions]
-    return union_all(*found).subquery("queue")
+    owed = union_all(*parts).subquery()
+    total = select(func.coalesce(func.sum(owed.c.budget_fen), 0))
+    return int(session.execute(total).scalar_one())
 
 
 def borne(programme: Programme, among: FromClause) -> Subquery:
@@ -247,7 +250,19 @@ def release_of(row: Instalment | None) -> Sql:
     return found.correlate(Application).scalar_subquery()
 
 
-def _released(revision: Revision, due: Due, dues: list[Due]) -> Any:
+def _queued(programme: Programme) -> list[Select[Any]]:
+    found = [
+        _released(revision, due, dues)
+        for revision in programme.revisions
+        for dues in [dues_of(revision)]
+        for due in dues
+    ]
+    return found + [
+        top_ups(revision, payee_of(revision), city()) for revision in programme.revisions
+    ]
+
+
+def _released(revision: Revision, due: Due, dues: list[Due]) -> Select[Any]:
     return (
         select(
             Application.id,

@@ -157,7 +157,7 @@ def _skipped(session: Session) -> Iterator[str]:
     for programme in session.scalars(select(Programme)):
         if not programme.revisions:
             continue
-        due, last = queue(session, programme), _last_paid(programme)
+        due, last = queue(programme), _last_paid(programme)
         same = and_(last.c.payee_id == due.c.payee_id, last.c.instalment == due.c.instalment)
         rows = session.scalars(
             select(Application.number)

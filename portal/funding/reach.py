@@ -58,7 +58,7 @@ def payable(session: Session, programme: Programme) -> CTE:
     A case that no longer passes what is looked at again before payment waits (S23 一（二）), and
     so does one whose shares are not known.
     """
-    due = queue(session, programme)
+    due = queue(programme)
     again = failing(session, programme, PAYMENT, select(due.c.id))
     held = (due.c.id.not_in(found) for found in again)
     turn = (due.c.released, due.c.id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, exists, func, literal, or_, select
+from sqlalchemy import ColumnElement, and_, case, func, literal, or_, select
 from sqlalchemy.orm import Session
 
 from models.application import ELIGIBLE, HELD, WAITING, Application
@@ -92,13 +92,19 @@ def not_own(actor: Actor) -> ColumnElement[bool]:
     me = actor.account_id
     if me is None:
         return literal(True)
-    submitted = exists().where(
-        Decision.application_id == Application.id,
-        Decision.account_id == me,
-        Decision.outcome == SUBMIT,
+    # counted, not EXISTS: PostgreSQL would join all decisions for the first page of a list
+    submitted = (
+        select(func.count(Decision.id))
+        .where(
+            Decision.application_id == Application.id,
+            Decision.account_id == me,
+            Decision.outcome == SUBMIT,
+        )
+        .correlate(Application)
+        .scalar_subquery()
     )
     return and_(
-        or_(Application.created_by_id.is_(None), Application.created_by_id != me), ~submitted
+        or_(Application.created_by_id.is_(None), Application.created_by_id != me), submitted == 0
     )
 
 

@@ -54,9 +54,11 @@ class Chart:
 
 @dataclass(frozen=True, slots=True)
 class Dashboard:
-    """``portal/dashboard.html``. The chooser sends ``programme`` by GET."""
+    """``portal/dashboard.html``. The chooser sends ``programme`` by GET; ``counted_at`` is the
+    time of day to which the waiting cases were counted."""
 
     tiles: Sequence[Tile]
     charts: Sequence[Chart]
     programmes: Sequence[Choice]
+    counted_at: str
     budgets: Sequence[Budget] = ()

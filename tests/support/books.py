@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from models.application import Application
 from models.organization import Organization
 from models.programme import Revision
+from portal import remembered
 from portal.access.accounts import system_actor
 from portal.access.organizations import create_organization
 from portal.clock import Clock
@@ -94,6 +95,7 @@ class Scene:
         yield
         inside.rollback()
         self.session.expire_all()
+        remembered.forget()
         judge.forget()  # what is published next may have the number of what is gone
 
     def play(self, case: Case) -> int:
