@@ -213,8 +213,8 @@ class PaymentReversal(Model):
 class LedgerEntry(Model):
     """One event of money, balanced by its postings. Never changed, only reversed.
 
-    ``kind`` is ``commit``, ``transfer``, ``pay``, ``reverse`` or ``cancel``; ``key`` makes it
-    happen once.
+    ``kind`` is ``commit``, ``transfer``, ``pay``, ``reverse``, ``cancel``, ``recover`` or
+    ``release``; ``key`` makes it happen once.
     """
 
     __tablename__ = "ledger_entry"

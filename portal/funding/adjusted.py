@@ -33,8 +33,9 @@ from models.adjustment import (
 from models.application import APPROVED as CASE_APPROVED
 from models.application import PAID, WAITING, Application
 from models.decision import Decision
-from models.funding import BOUNCED, UNDONE, Payment, PaymentReversal
+from models.funding import UNDONE, Payment, PaymentReversal
 from models.programme import Revision
+from portal.funding import ledger
 
 Sql = ColumnElement[Any]
 
@@ -162,13 +163,7 @@ def _is_top_up() -> Sql:
 
 
 def _came_back() -> Sql:
-    return (
-        select(Payment.id)
-        .join(PaymentReversal, PaymentReversal.payment_id == Payment.id)
-        .where(_is_top_up(), PaymentReversal.kind == BOUNCED)
-        .correlate(Adjustment)
-        .exists()
-    )
+    return ledger.is_returned(Adjustment.application_id, Adjustment.place)
 
 
 def _attempts() -> Sql:

@@ -45,6 +45,7 @@ from portal.funding.adjustment_record import (
 from portal.funding.dues import has_money
 from portal.funding.payout import is_paid_out
 from portal.funding.reasons import worded
+from portal.funding.returned import release, take_turns
 from portal.funding.settlement import Bearing, Parts, change_awards, settlements
 
 
@@ -78,7 +79,9 @@ def decide_adjustments(
     reason = reason.strip() if approve and not reason.strip() else worded(reason)
     refuse_many(ids)
     rows = _proposals(session, actor, ids)
-    hold_cases(session, [row.application_id for row in rows])
+    cases = [row.application_id for row in rows]
+    take_turns(session, cases)
+    hold_cases(session, cases)
     if approve:
         rows = _as_proposed(session, rows)
     taken = _move(session, actor, clock.now(), rows, PROPOSED, APPROVED if approve else REFUSED,
@@ -108,6 +111,7 @@ def cancel_adjustment(
     """
     require(actor, "adjustment:cancel")
     reason = worded(reason)
+    take_turns(session, [adjustment.application_id])
     hold_cases(session, [adjustment.application_id])
     session.refresh(adjustment)
     refuse_moved(adjustment, seen)
@@ -195,10 +199,14 @@ def _carry_out(
     sign: int,
     reason: str,
 ) -> None:
-    """Change the awards by *rows*, or back; a decision and an audit row for each case."""
+    """Change the awards by *rows*, or back; a decision and an audit row for each case.
+
+    What the bank returned of the award as it was is not kept for it.
+    """
     act = begin_act(session, actor, now, ADJUST, len(rows), reason)
     change_awards(session, {row.application_id: sign * row.fen for row in rows})
     ids = [row.application_id for row in rows]
+    release(session, actor, now, ids)
     for row in rows:
         row.batch_id = act.id
     session.flush()

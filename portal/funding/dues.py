@@ -31,7 +31,6 @@ from models.application import APPROVED, WAITING, Application
 from models.application import PAID as PAID_OUT
 from models.decision import PASS, Decision
 from models.funding import (
-    BOUNCED,
     MADE,
     TRANSFERRED,
     UNDONE,
@@ -42,6 +41,7 @@ from models.funding import (
 from models.organization import Organization
 from models.programme import Programme, Revision
 from models.sharing import CITY, DIRECT, DISTRICT, Instalment, PaymentRule
+from portal.funding import ledger
 from portal.funding.adjusted import is_regular, less_settled, top_ups, top_ups_borne
 from portal.policy.allocations import guards_of, may_be_paid
 from portal.policy.facts import source
@@ -287,18 +287,8 @@ def _released(revision: Revision, due: Due, dues: list[Due]) -> Select[Any]:
 
 
 def _came_back(place: int) -> Sql:
-    """Whether the bank returned a payment of the instalment *place*."""
-    return (
-        select(Payment.id)
-        .join(PaymentReversal, PaymentReversal.payment_id == Payment.id)
-        .where(
-            Payment.application_id == Application.id,
-            Payment.instalment == place,
-            PaymentReversal.kind == BOUNCED,
-        )
-        .correlate(Application)
-        .exists()
-    )
+    """Whether the payers bore the instalment *place* before the bank returned it."""
+    return ledger.is_returned(Application.id, literal(place))
 
 
 def _attempts(place: int) -> Sql:

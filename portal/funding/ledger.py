@@ -3,7 +3,8 @@
 Money of each payer moves budget → committed → transferred → paid, and from there back to returned
 or recovered; what was committed and never sent goes back where it came from. An entry names each
 person on one side and the sum of each payer on the other, or each person on both; its postings add
-up to zero. What a person was paid too much and gave back returns to the budget.
+up to zero. What a person was paid too much and gave back returns to the budget, and so does what
+the bank returned once its person is to get something else, or nothing.
 """
 
 from __future__ import annotations
@@ -16,11 +17,15 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     Select,
+    SQLColumnExpression,
+    String,
+    cast,
     exists,
     func,
     insert,
     literal,
     select,
+    true,
 )
 from sqlalchemy.orm import Session, aliased
 
@@ -47,7 +52,7 @@ PURSES = {
     RECOVERED: N_("Recovered"),
 }
 COMMIT, TRANSFER, PAY, REVERSE = "commit", "transfer", "pay", "reverse"
-CANCEL, RECOVER = "cancel", "recover"
+CANCEL, RECOVER, RELEASE = "cancel", "recover", "release"
 
 
 def commit(session: Session, actor: Actor, now: datetime, batch: PaymentBatch) -> None:
@@ -119,6 +124,13 @@ def recover(
     session.execute(insert(LedgerPosting), [row for row in rows if row["amount_fen"]])
 
 
+def release(session: Session, actor: Actor, now: datetime, payment: Payment) -> None:
+    """What the bank returned of *payment* goes back to the payers' budgets."""
+    entry_id = _entry(session, actor, now, RELEASE, payment.batch, f"{RELEASE}:{payment.id}")
+    _each(session, entry_id, payment.batch, RETURNED, -1, Payment.id == payment.id)
+    _sum(session, entry_id, payment.batch, BUDGET, +1, Payment.id == payment.id)
+
+
 def drawn_by(batch: PaymentBatch) -> Select[int, int]:
     """What *batch* took from the payers' budgets when it was made: ``payer_id`` and ``fen``."""
     return (
@@ -130,15 +142,39 @@ def drawn_by(batch: PaymentBatch) -> Select[int, int]:
 
 
 def came_back_before() -> ColumnElement[bool]:
-    """Whether a payment is made again of money that the bank returned: an earlier one bounced."""
-    earlier, back = aliased(Payment), aliased(PaymentReversal)
+    """Whether a payment is made again of money that the bank returned."""
+    return is_returned(Payment.application_id, Payment.instalment, Payment.attempt)
+
+
+def is_returned(
+    application_id: SQLColumnExpression[Any],
+    instalment: SQLColumnExpression[Any],
+    before: SQLColumnExpression[Any] | None = None,
+) -> ColumnElement[bool]:
+    """Whether the bank returned the instalment of a case, in an attempt *before* that one, and it
+    was not released since."""
+    back, bounced = aliased(Payment), aliased(PaymentReversal)
+    upto = back.attempt < before if before is not None else true()
+    own = (back.application_id == application_id, back.instalment == instalment, upto)
+    freed = aliased(Payment)
     return exists().where(
-        earlier.application_id == Payment.application_id,
-        earlier.instalment == Payment.instalment,
-        earlier.attempt < Payment.attempt,
-        back.payment_id == earlier.id,
-        back.kind == BOUNCED,
+        *own,
+        bounced.payment_id == back.id,
+        bounced.kind == BOUNCED,
+        ~exists().where(
+            freed.application_id == back.application_id,
+            freed.instalment == back.instalment,
+            freed.attempt >= back.attempt,
+            freed.attempt < before if before is not None else true(),
+            was_released(freed.id),
+        ),
     )
+
+
+def was_released(payment_id: SQLColumnExpression[Any]) -> ColumnElement[bool]:
+    """Whether what the bank returned of a payment went back to the budgets."""
+    key = literal(f"{RELEASE}:") + cast(payment_id, String)
+    return exists().where(LedgerEntry.key == key)
 
 
 def _entry(

@@ -86,7 +86,7 @@ def _budgets_off(session: Session) -> Iterator[str]:
         .group_by(PaymentBatch.programme_id)
         .subquery()
     )
-    drawn = _drawn(LedgerEntry.kind != ledger.RECOVER)
+    drawn = _drawn(LedgerEntry.kind.not_in((ledger.RECOVER, ledger.RELEASE)))
     found = func.coalesce(drawn.c.fen, 0)
     theirs = and_(drawn.c.programme_id == batches.c.programme_id, drawn.c.payer_id == city())
     told = session.execute(
@@ -122,13 +122,15 @@ def _purses_off(session: Session) -> Iterator[str]:
     What was cancelled lies nowhere; what adjustments brought back is proved with these.
     """
     found, again = _in_purses(session), came_back_before()
+    freed = ledger.was_released(Payment.id)
+    back = case((freed, ledger.RELEASE), else_=PaymentReversal.kind)
     shares = session.execute(
         select(
             PaymentBatch.number,
             PaymentBatch.state,
             PaymentShare.payer_id,
             case((again, 1), else_=0).label("again"),
-            PaymentReversal.kind,
+            back.label("back"),
             func.sum(PaymentShare.amount_fen),
         )
         .join(Payment, Payment.batch_id == PaymentBatch.id)
@@ -140,13 +142,13 @@ def _purses_off(session: Session) -> Iterator[str]:
             PaymentBatch.state,
             PaymentShare.payer_id,
             text("again"),
-            PaymentReversal.kind,
+            text("back"),
         )
     )
     expected: Counter[tuple[str, int, str]] = Counter()
-    for number, state, payer, is_again, reversal, fen in shares:
+    for number, state, payer, is_again, back_by, fen in shares:
         expected[number, payer, RETURNED if is_again else BUDGET] -= int(fen)
-        expected[number, payer, _lies_in(state, reversal)] += int(fen)
+        expected[number, payer, _lies_in(state, back_by)] += int(fen)
     off = {key[0] for key in found.keys() | expected.keys() if found[key] != expected[key]}
     for number in sorted(off):
         yield f"ledger: the postings of batch {number} do not match its payments"
@@ -168,7 +170,7 @@ def _in_purses(session: Session) -> Counter[tuple[str, int, str]]:
     return Counter({(number, payer, purse): int(fen) for number, payer, purse, fen in rows})
 
 
-def _lies_in(state: str, reversal: str | None) -> str:
-    if reversal is not None:
-        return RETURNED if reversal == BOUNCED else RECOVERED
+def _lies_in(state: str, back_by: str | None) -> str:
+    if back_by is not None:
+        return {BOUNCED: RETURNED, ledger.RELEASE: BUDGET}.get(back_by, RECOVERED)
     return {MADE: ledger.COMMITTED, TRANSFERRED: ledger.TRANSFERRED}.get(state, ledger.PAID)

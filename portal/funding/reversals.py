@@ -7,6 +7,7 @@ from datetime import date
 from sqlalchemy import and_, case, insert, literal, select, update
 from sqlalchemy.orm import Session
 
+from models.adjustment import Adjustment, AdjustmentReceipt
 from models.application import APPROVED, Application
 from models.application import PAID as PAID_OUT
 from models.base import N_, Refusal
@@ -61,7 +62,8 @@ def reverse_payment(
     fits = SHORTEST_REASON <= len(reason) <= LONGEST_REASON
     if kind not in REVERSALS or not paid_on <= on <= clock.today() or not fits:
         raise BadReversal()
-    if kind != BOUNCED and payment.application.adjusted_fen is not None:
+    adjusted = payment.application.adjusted_fen is not None
+    if adjusted and (kind != BOUNCED or _came_in(session, payment)):
         raise IsAdjusted()
     found = _write(session, actor, clock, payment, kind, on, reason)
     ledger.reverse(session, actor, clock.now(), payment, _PURSES.get(kind, ledger.RECOVERED))
@@ -78,6 +80,16 @@ def last_payment(session: Session, number: str, instalment: int) -> Payment | No
         .order_by(Payment.attempt.desc())
         .limit(1)
     )
+
+
+def _came_in(session: Session, payment: Payment) -> bool:
+    """Whether something was given back for an adjustment of the payment's case."""
+    found = (
+        select(AdjustmentReceipt.id)
+        .join(Adjustment, Adjustment.id == AdjustmentReceipt.adjustment_id)
+        .where(Adjustment.application_id == payment.application_id)
+    )
+    return session.scalar(found.limit(1)) is not None
 
 
 def _write(

@@ -34,6 +34,7 @@ KINDS = {
     ledger.REVERSE: N_("Came back"),
     ledger.CANCEL: N_("Batch cancelled"),
     ledger.RECOVER: N_("Came in"),
+    ledger.RELEASE: N_("Returned money freed"),
 }
 
 

@@ -30,6 +30,7 @@ from portal.access.actor import Actor
 from portal.access.permissions import require
 from portal.access.trail import seal_rows
 from portal.clock import Clock
+from portal.funding.returned import release, take_turns
 from portal.review.corrections import correctable
 from portal.review.moves import Act, decide_stage, own_reason
 from portal.review.selections import use
@@ -313,10 +314,15 @@ def _decide(
     session.add(batch)
     session.flush()
     act = Act(session, actor, clock.now(), selection, batch, items)
+    if outcome != PASS:
+        take_turns(session, select(SelectionItem.application_id).where(*items))
     _lock(act)
     for revision, route, stage in groups(session, items):
         if stage.acts == actor.role:
             decide_stage(act, revision, route, stage)
+    if outcome != PASS:
+        moved = select(Application.id).where(Application.batch_id == batch.id)
+        release(session, actor, act.now, moved)
     seal_rows(session, actor, act.now, batch, reason=own_reason(act))
     _note(act)
     return batch.id

@@ -10,7 +10,19 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, exists, false, func, null, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    and_,
+    case,
+    exists,
+    false,
+    func,
+    null,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.orm import Session
 
 from models.application import DRAFT, RETURNED, WAITING, Application
@@ -30,6 +42,7 @@ from portal.access.permissions import require
 from portal.access.scope import visible
 from portal.access.trail import begin_act, record_batch
 from portal.clock import Clock
+from portal.funding.returned import release, take_turns
 from portal.policy.judge import in_force, judge
 from portal.policy.packs import programme_called
 from portal.policy.simulate import Simulation, Tally
@@ -138,6 +151,7 @@ class _Move:
     def done(self, reason: str) -> Moved:
         """Move what can be moved and judge it; decisions and audit come after."""
         self.batch = begin_act(self.session, self.actor, self.now, MOVE, reason=reason)
+        take_turns(self.session, self._undecided())
         self._lock()
         stays = [stay for origin in self.origins for stay in self._rehome(origin)]
         self._void_overrides()
@@ -145,6 +159,8 @@ class _Move:
         told = self._told(stays)
         for revision in (*self.origins, self.target):
             judge(self.session, revision)
+        moved = select(Application.id).where(Application.batch_id == self.batch.id)
+        release(self.session, self.actor, self.now, moved)
         return told
 
     def recorded(self, moved: Moved) -> None:
@@ -176,11 +192,14 @@ class _Move:
 
     def _lock(self) -> None:
         """PostgreSQL: take the rows in order of id, as deciding does."""
+        chosen = self._undecided().order_by(Application.id)
+        self.session.execute(chosen.with_for_update()).all()
+
+    def _undecided(self) -> Select[int]:
         ids = [origin.id for origin in self.origins]
-        chosen = select(Application.id).where(
+        return select(Application.id).where(
             Application.revision_id.in_(ids), Application.state.in_(_UNDECIDED)
         )
-        self.session.execute(chosen.order_by(Application.id).with_for_update()).all()
 
     def _rehome(self, origin: Revision) -> Iterator[Staying]:
         """Give the cases of *origin* that can go their new revision and window; tells who stays."""

@@ -27,6 +27,7 @@ from portal.calendar import calendar_of
 from portal.clock import SHANGHAI, Clock
 from portal.evidence.duplicates import find_pairs
 from portal.funding.dues import has_money
+from portal.funding.returned import release, take_turns
 from portal.policy.judge import OF_BATCH, judge
 from portal.review.corrections import Asked
 from portal.review.route import editable, settle_routes
@@ -165,6 +166,7 @@ def withdraw(
     own = select(Application.id).where(Application.id == application.id, has_money())
     if session.scalar(own) is not None:
         raise MoneyIsOut()
+    take_turns(session, [application.id])
     batch = begin_act(session, actor, clock.now(), WITHDRAW, 1)
     guarded = (
         update(Application)
@@ -181,6 +183,7 @@ def withdraw(
     )
     if session.scalar(guarded) is None:
         raise NotWithdrawable()
+    release(session, actor, clock.now(), [application.id])
     record_batch(session, actor, clock.now(), batch, Application.stage_key.expression)
     session.refresh(application)
 

@@ -16,13 +16,14 @@ from models.adjustment import FIRST_PLACE, Adjustment
 from models.application import Application
 from models.certificate import SkillCertificate
 from models.decision import REJECT
-from models.funding import RECOVERED, Budget, Payment, PaymentBatch
+from models.funding import BOUNCED, RECOVERED, Budget, Payment, PaymentBatch
 from models.organization import Organization
 from models.patent import Patent
 from models.types import Fen
 from portal.access.accounts import create_account, system_actor
 from portal.access.actor import Actor
 from portal.access.permissions import NotAllowed
+from portal.funding import ledger
 from portal.funding.adjusting import (
     NotCancellable,
     OwnAdjustment,
@@ -246,6 +247,42 @@ def test_what_is_in_no_batch_yet_is_paid_less(cash: Cash) -> None:
     assert (batch.payments_count, batch.total_fen) == (2, 1700_00)
     with pytest.raises(NotCancellable):
         cancel_adjustment(cash.desk.session, approver, CLOCK, cash.adjusted(first), "弄错了")
+    cash.proves()
+
+
+def test_what_the_bank_returned_is_charged_anew_once_the_award_is_another(cash: Cash) -> None:
+    first, second = cash.ids
+    session = cash.desk.session
+    cash.paid()
+    for payment in session.scalars(select(Payment)).all():
+        reverse_payment(session, cash.finance, CLOCK, payment, BOUNCED, TODAY, "账号有误")
+    assert cash.spent() == 2000_00
+    less = propose_amount(session, cash.finance, CLOCK, cash.desk.case(first), -400_00, WHY)
+    cash.approve(less.id)
+    assert cash.spent() == 1000_00
+    more = propose_amount(session, cash.finance, CLOCK, cash.desk.case(second), 300_00, WHY)
+    cash.approve(more.id)
+    assert cash.spent() == 0
+    cash.proves()
+    again = cash.paid()
+    assert (again.total_fen, again.budget_fen, cash.spent()) == (1900_00, 1900_00, 1900_00)
+    assert {cash.desk.case(row_id).state for row_id in cash.ids} == {"paid"}
+    purses = {row["purse"]: row["amount_fen"] for row in ledger.statement(session)}
+    assert (purses["paid"], purses["returned"]) == (1900_00, 0)
+    cash.proves()
+
+
+def test_a_bank_returns_nothing_of_which_a_part_came_in(cash: Cash) -> None:
+    first, _second = cash.ids
+    session = cash.desk.session
+    cash.paid()
+    less = propose_amount(session, cash.finance, CLOCK, cash.desk.case(first), -400_00, WHY)
+    cash.approve(less.id)
+    receive(session, cash.finance, CLOCK, cash.adjusted(first), 100_00, TODAY, "退回一部分")
+    payment = last_payment(session, cash.desk.case(first).number, 1)
+    assert payment is not None
+    with pytest.raises(IsAdjusted):
+        reverse_payment(session, cash.finance, CLOCK, payment, BOUNCED, TODAY, "账号有误")
     cash.proves()
 
 

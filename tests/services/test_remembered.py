@@ -84,9 +84,7 @@ def test_a_slow_one_stands_for_twenty_times_its_cost(kept: _Figures) -> None:
     assert kept.asked() == 2
 
 
-def test_no_more_are_kept_than_agreed(
-    kept: _Figures, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_no_more_are_kept_than_agreed(kept: _Figures, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(remembered, "MOST", 2)
     assert [kept.asked(key=key) for key in "abca"] == [1, 2, 3, 4]
 
