@@ -10,6 +10,7 @@ from flask import abort, flash, redirect, request, url_for
 from flask_admin import expose
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload
+from werkzeug.wrappers import Response
 
 from admin_views import adjustment_words as words
 from admin_views.adjustment_forms import amount_form, reason_form, receipt_form
@@ -17,6 +18,7 @@ from admin_views.base import PortalModelView
 from admin_views.choices import programmes, worded
 from admin_views.filters import ListFilter, equals, equals_number
 from admin_views.listing import ListTab
+from admin_views.steps import Stepping
 from admin_views.views import safe
 from models.adjustment import ADJUSTMENT_STATES, APPROVED, IN_FORCE, PROPOSED, Adjustment
 from models.application import Application
@@ -39,7 +41,7 @@ from portal.web.actor import clock, current_actor
 from portal.web.errors import words_of
 
 
-class AdjustmentView(PortalModelView):
+class AdjustmentView(Stepping, PortalModelView):
     """Adjustments of awards, from their proposal to the last fen."""
 
     permission = "adjustment"
@@ -176,19 +178,19 @@ class AdjustmentView(PortalModelView):
         case = _case(row_id)
         form = amount_form()()
 
-        def do() -> Adjustment:
+        def do() -> Response:
             made = propose_amount(
                 db.session(), current_actor(), clock(), case,
                 int(form.fen.data or 0) * (1 if form.way.data == "more" else -1),
                 form.reason.data, form.clause.data or "",
             )  # fmt: skip
             flash(_("%(count)s adjustments were proposed.", count=1), "success")
-            return made
+            return redirect(url_for(".details_view", id=made.id))
 
         title = f"{case.applicant.name} · {case.number} · {_('Propose an amount')}"
         lead = _("By how much the award changes. Somebody else approves it.")
         back = url_for("application.details_view", id=case.id)
-        return self._step(form, do, title, lead, back)
+        return self.step(form, do, title, lead, back)
 
     @expose("/act", methods=("POST",))
     def act(self) -> Any:
@@ -233,7 +235,7 @@ class AdjustmentView(PortalModelView):
         row = self.get_one(row_id)
         form = reason_form()(data={"seen_version": str(row.version)})
 
-        def do() -> Adjustment:
+        def do() -> Response:
             cancel_adjustment(
                 db.session(),
                 current_actor(),
@@ -243,11 +245,12 @@ class AdjustmentView(PortalModelView):
                 form.seen_version.seen,
             )
             flash(_("The adjustment was cancelled."), "success")
-            return row
+            return redirect(back)
 
         lead = _("The award becomes again what it was before.")
         back = url_for(".details_view", id=row.id)
-        return self._step(form, do, f"{row.application.number} · {_('Cancel')}", lead, back)
+        title = f"{row.application.number} · {_('Cancel')}"
+        return self.step(form, do, title, lead, back, ends=AdjustmentMoved)
 
     @expose("/receive/<int:row_id>", methods=("GET", "POST"))
     def receive(self, row_id: int) -> Any:
@@ -257,17 +260,18 @@ class AdjustmentView(PortalModelView):
             "on": clock().today(), "fen": row.owed_fen, "seen_version": str(row.version),
         })  # fmt: skip
 
-        def do() -> Adjustment:
+        def do() -> Response:
             receive(
                 db.session(), current_actor(), clock(), row, int(form.fen.data or 0),
                 form.on.data, form.reason.data, form.seen_version.seen,
             )  # fmt: skip
             flash(_("It was recorded that money came in."), "success")
-            return row
+            return redirect(back)
 
         lead = _("Still owed: %(fen)s yuan. A part may come in.", fen=cells.yuan(row.owed_fen))
         back = url_for(".details_view", id=row.id)
-        return self._step(form, do, f"{row.application.number} · {_('Money came in')}", lead, back)
+        title = f"{row.application.number} · {_('Money came in')}"
+        return self.step(form, do, title, lead, back, ends=AdjustmentMoved)
 
     def _shown(self, ids: Sequence[int], approve: bool) -> Any:
         """The page that asks whether these are approved."""
@@ -277,27 +281,6 @@ class AdjustmentView(PortalModelView):
             return redirect(url_for(".index_view"))
         page = words.decide_page(rows, approve)
         return self.render("portal/adjustments_decide.html", page=page)
-
-    def _step(self, form: Any, do: Any, title: str, lead: str, back: str) -> Any:
-        """The page of a step, or what it did."""
-        if request.method == "POST" and form.validate():
-            try:
-                reached = do()
-                db.session.commit()
-                return redirect(url_for(".details_view", id=reached.id))
-            except Refusal as refusal:
-                db.session.rollback()
-                flash(words_of(refusal), "error")
-                if isinstance(refusal, AdjustmentMoved):
-                    return redirect(back)
-        return self.render(
-            "admin/model/edit.html",
-            form=form,
-            form_opts=None,
-            return_url=back,
-            form_title=title,
-            form_lead=lead,
-        )
 
 
 def _decided(ids: Sequence[int], approve: bool) -> bool:

@@ -11,6 +11,7 @@ from flask_admin import expose
 from flask_wtf import FlaskForm
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload
+from werkzeug.wrappers import Response
 from wtforms import IntegerField, SelectField, StringField, TextAreaField
 from wtforms.validators import InputRequired, Length, NumberRange, Optional
 
@@ -19,6 +20,7 @@ from admin_views.base import PortalModelView
 from admin_views.choices import offered, programmes, worded
 from admin_views.filters import ListFilter, equals, equals_number
 from admin_views.rule_fields import YuanField
+from admin_views.steps import Stepping
 from models.allocation import LOTTERY, RUN_STATES, TRIAL, AllocationRun
 from models.base import Refusal, db
 from models.decision import LONGEST_REASON, SHORTEST_REASON
@@ -37,13 +39,12 @@ from portal.translations.words import lazy_gettext as _l
 from portal.translations.words import told
 from portal.web.actor import clock, current_actor
 from portal.web.downloads import sheet_answer
-from portal.web.errors import words_of
 
 _MARKS = {TRIAL: "waiting", "final": "passed"}
 _APART = "|"
 
 
-class AllocationView(PortalModelView):
+class AllocationView(Stepping, PortalModelView):
     """Runs of the allocation rows of programmes: tried, looked at, made final."""
 
     permission = "allocation"
@@ -162,10 +163,10 @@ class AllocationView(PortalModelView):
         run = self.get_one(row_id)
         form = FlaskForm()
 
-        def do() -> AllocationRun:
+        def do() -> Response:
             settle(db.session(), current_actor(), clock(), run)
             flash(_("Run %(number)s is final.", number=run.number), "success")
-            return run
+            return redirect(url_for(".details_view", id=run.id))
 
         told_sum = {"count": f"{run.granted:,}", "fen": cells.yuan(run.granted_fen)}
         lead = _("%(count)s applications are granted %(fen)s yuan. This stays.", **told_sum)
@@ -176,10 +177,10 @@ class AllocationView(PortalModelView):
         """Put a trial aside."""
         run = self.get_one(row_id)
 
-        def do() -> AllocationRun:
+        def do() -> Response:
             discard(db.session(), current_actor(), clock(), run)
             flash(_("Run %(number)s was put aside.", number=run.number), "success")
-            return run
+            return redirect(url_for(".details_view", id=run.id))
 
         lead = _("Nobody is granted anything by it; it stays in the list.")
         return self._step(run, FlaskForm(), do, _("Put aside"), lead)
@@ -190,14 +191,14 @@ class AllocationView(PortalModelView):
         run = self.get_one(row_id)
         form = _raise_form(run)()
 
-        def do() -> AllocationRun:
+        def do() -> Response:
             more, places = Fen(form.fen.data or 0), form.places.data or 0
             made = raise_pool(
                 db.session(), current_actor(), clock(), run, form.pool.data, more, places,
                 form.reason.data,
             )  # fmt: skip
             flash(_("Tried again as %(number)s.", number=made.number), "success")
-            return made
+            return redirect(url_for(".details_view", id=made.id))
 
         lead = _("A new trial is made; this one is put aside. The reason stays in the record.")
         return self._step(run, form, do, _("Raise a pool"), lead)
@@ -211,27 +212,9 @@ class AllocationView(PortalModelView):
         return sheet_answer(target, f"{run.number}.xlsx")
 
     def _step(self, run: AllocationRun, form: Any, do: Any, title: str, lead: str) -> Any:
-        """The page of a step, or what it did."""
         back = url_for(".details_view", id=run.id)
-        if request.method == "POST" and form.validate():
-            try:
-                reached = do()
-                db.session.commit()
-                return redirect(url_for(".details_view", id=reached.id))
-            except Refusal as refusal:
-                db.session.rollback()
-                flash(words_of(refusal), "error")
-                return redirect(back)
-        return self.render(
-            "admin/model/edit.html",
-            form=form,
-            form_opts=None,
-            model=run,
-            return_url=back,
-            form_title=f"{run.number} · {title}",
-            form_lead=lead,
-            form_submit=title,
-        )
+        heading = f"{run.number} · {title}"
+        return self.step(form, do, heading, lead, back, ends=Refusal, submit=title)
 
     def _steps(self, run: AllocationRun) -> list[Action]:
         if run.state != TRIAL or not may(current_actor(), "allocation:write"):

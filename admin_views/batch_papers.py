@@ -5,10 +5,11 @@ from __future__ import annotations
 from io import BytesIO
 from typing import Any
 
-from flask import abort, flash, redirect, request, send_file, url_for
+from flask import abort, flash, redirect, send_file, url_for
 from flask_admin import expose
 from flask_wtf import FlaskForm
 from sqlalchemy import select
+from werkzeug.wrappers import Response
 from wtforms import DateField, IntegerField, SelectField, StringField
 from wtforms.validators import InputRequired, Length, NumberRange, Optional
 
@@ -16,6 +17,7 @@ from admin_views.base import SeenVersion
 from admin_views.batch_document import document_of
 from admin_views.choices import offered
 from admin_views.rule_fields import YuanField
+from admin_views.steps import Stepping
 from models.base import Refusal, db
 from models.decision import LONGEST_REASON, SHORTEST_REASON
 from models.funding import PaymentBatch
@@ -27,7 +29,6 @@ from portal.funding.cancelling import cancel_batch
 from portal.funding.papers import LONGEST_DIFFERENCES, NotTheTime, give_paper, may_give, stated_fen
 from portal.translations.words import gettext as _
 from portal.web.actor import clock, current_actor
-from portal.web.errors import words_of
 
 PERMISSIONS = {
     "document": "payment:read",
@@ -38,11 +39,10 @@ PERMISSIONS = {
 CSV, SHEET = "csv", "xlsx"
 
 
-class BatchPapers:
+class BatchPapers(Stepping):
     """What ``BatchView`` does with one batch."""
 
     get_one: Any
-    render: Any
 
     @expose("/document/<int:row_id>/<kind>")
     def document(self, row_id: int, kind: str) -> Any:
@@ -59,17 +59,17 @@ class BatchPapers:
             flash(_(NotTheTime.message, number=batch.number), "error")
             return redirect(back)
         form = _paper_form(batch, kind)
-        if request.method == "POST" and form.validate():
+
+        def do() -> Response:
             said = (form.on.data, form.people.data, form.total.data, form.differences.data or "")
-            if _done(
-                lambda: give_paper(db.session(), current_actor(), clock(), batch, kind, *said)
-            ):
-                flash(_("%(paper)s: recorded.", paper=_(PAPERS[kind])), "success")
-                return redirect(back)
+            give_paper(db.session(), current_actor(), clock(), batch, kind, *said)
+            flash(_("%(paper)s: recorded.", paper=_(PAPERS[kind])), "success")
+            return redirect(back)
+
         lead = _("The batch has %(people)s people. What differs must be named.",
                  people=batch.payments_count)  # fmt: skip
         title = f"{batch.number} · {_(PAPERS[kind])}"
-        return self._form_page(form, batch, back, title, lead)
+        return self.step(form, do, title, lead, back)
 
     @expose("/cancel/<int:row_id>", methods=("GET", "POST"))
     def cancel(self, row_id: int) -> Any:
@@ -77,13 +77,15 @@ class BatchPapers:
         batch = self.get_one(str(row_id))
         back = url_for(".details_view", id=batch.id)
         form = _cancel_form()(data={"seen_version": str(batch.version)})
-        if request.method == "POST" and form.validate():
-            session, actor = db.session(), current_actor()
-            if _done(lambda: cancel_batch(session, actor, clock(), batch, form.reason.data)):
-                flash(_("Batch %(number)s was cancelled.", number=batch.number), "success")
+
+        def do() -> Response:
+            cancel_batch(db.session(), current_actor(), clock(), batch, form.reason.data)
+            flash(_("Batch %(number)s was cancelled.", number=batch.number), "success")
             return redirect(back)
+
         lead = _("Its people are owed again, and the next batch pays them.")
-        return self._form_page(form, batch, back, f"{batch.number} · {_('Cancel the batch')}", lead)
+        title = f"{batch.number} · {_('Cancel the batch')}"
+        return self.step(form, do, title, lead, back, ends=Refusal)
 
     @expose("/bank/<int:row_id>", methods=("GET", "POST"))
     def bank(self, row_id: int) -> Any:
@@ -91,44 +93,21 @@ class BatchPapers:
         batch = self.get_one(str(row_id))
         back = url_for(".details_view", id=batch.id)
         form = _bank_form()
-        if request.method == "POST" and form.validate():
-            template = db.session.get_one(BankFile, int(form.template.data))
-            target = BytesIO()
+
+        def do() -> Response:
+            template, target = db.session.get_one(BankFile, int(form.template.data)), BytesIO()
             write = write_bank_csv if form.kind.data == CSV else write_bank_sheet
-            session, actor = db.session(), current_actor()
-            if _done(lambda: write(session, actor, clock(), batch, template, target)):
-                return _download(target, f"{batch.number}-bank.{form.kind.data}")
+            write(db.session(), current_actor(), clock(), batch, template, target)
+            return _download(target, f"{batch.number}-bank.{form.kind.data}")
+
         lead = _("Card and account numbers stand in the file in full; that it was taken is kept.")
-        return self._form_page(form, batch, back, f"{batch.number} · {_('Bank file')}", lead)
+        return self.step(form, do, f"{batch.number} · {_('Bank file')}", lead, back)
 
     def _batch_of(self, row_id: int, kind: str) -> PaymentBatch:
         if kind not in PAPERS:
             abort(404)
         found: PaymentBatch = self.get_one(str(row_id))
         return found
-
-    def _form_page(self, form: Any, batch: PaymentBatch, back: str, title: str, lead: str) -> Any:
-        return self.render(
-            "admin/model/edit.html",
-            form=form,
-            form_opts=None,
-            model=batch,
-            return_url=back,
-            form_title=title,
-            form_lead=lead,
-        )
-
-
-def _done(act: Any) -> bool:
-    """Whether *act* was done and is safe; what it refuses is told."""
-    try:
-        act()
-        db.session.commit()
-    except Refusal as refusal:
-        db.session.rollback()
-        flash(words_of(refusal), "error")
-        return False
-    return True
 
 
 def _paper_form(batch: PaymentBatch, kind: str) -> Any:
@@ -162,7 +141,7 @@ def _bank_form() -> Any:
     return type("BankFileForm", (FlaskForm,), fields)()
 
 
-def _download(target: BytesIO, name: str) -> Any:
+def _download(target: BytesIO, name: str) -> Response:
     target.seek(0)
     answer = send_file(target, mimetype="text/csv" if name.endswith(CSV) else MIME)
     answer.headers["Content-Disposition"] = content_disposition(name)

@@ -10,6 +10,7 @@ from flask_admin import expose
 from flask_wtf import FlaskForm
 from sqlalchemy import ColumnElement
 from sqlalchemy.orm import joinedload
+from werkzeug.wrappers import Response
 from wtforms import DateField, SelectField, StringField
 from wtforms.validators import InputRequired, Length
 
@@ -46,7 +47,6 @@ from portal.translations.words import lazy_gettext as _l
 from portal.translations.words import told
 from portal.web.actor import clock, current_actor
 from portal.web.downloads import sheet_answer
-from portal.web.errors import words_of
 
 _MARKS = {MADE: "draft", TRANSFERRED: "waiting", "paid": "paid"}
 
@@ -172,28 +172,19 @@ class BatchView(BatchPapers, PortalModelView):
         payment = self._payment(row_id)
         form = _return_form()(data={"on": clock().today()})
         back = url_for(".details_view", id=payment.batch_id)
-        if request.method == "POST" and form.validate():
-            try:
-                reverse_payment(
-                    db.session(), current_actor(), clock(), payment,
-                    form.kind.data, form.on.data, form.reason.data,
-                )  # fmt: skip
-                db.session.commit()
-                flash(_("It was recorded that the payment came back."), "success")
-                return redirect(back)
-            except Refusal as refusal:
-                db.session.rollback()
-                flash(words_of(refusal), "error")
+
+        def do() -> Response:
+            reverse_payment(
+                db.session(), current_actor(), clock(), payment,
+                form.kind.data, form.on.data, form.reason.data,
+            )  # fmt: skip
+            flash(_("It was recorded that the payment came back."), "success")
+            return redirect(back)
+
         name, number = payment.application.applicant.name, payment.application.number
-        return self.render(
-            "admin/model/edit.html",
-            form=form,
-            form_opts=None,
-            model=payment,
-            return_url=back,
-            form_title=f"{name} · {number} · ¥{cells.yuan(payment.amount_fen)}",
-            form_lead=_("What the bank returned is paid again by the next batch."),
-        )
+        title = f"{name} · {number} · ¥{cells.yuan(payment.amount_fen)}"
+        lead = _("What the bank returned is paid again by the next batch.")
+        return self.step(form, do, title, lead, back)
 
     def _payment(self, row_id: int) -> Payment:
         """A payment of a batch that the actor sees."""
@@ -216,30 +207,22 @@ class BatchView(BatchPapers, PortalModelView):
         if request.method == "POST" and "on" not in request.form:
             return redirect(url_for(".move", rowid=batch.id))
         form = _day_form()(data={"on": clock().today(), "seen_version": str(batch.version)})
+        back = url_for(".details_view", id=batch.id)
         step = {MADE: mark_transferred, TRANSFERRED: mark_paid}.get(batch.state)
         if step is None:
             flash(_("This batch is already paid or cancelled."), "error")
-            return redirect(url_for(".details_view", id=batch.id))
-        if request.method == "POST" and form.validate():
-            try:
-                if form.seen_version.data != str(batch.version):
-                    raise BatchMoved()
-                step(db.session(), current_actor(), clock(), batch, form.on.data)
-                db.session.commit()
-                flash(_("Batch %(number)s was updated.", number=batch.number), "success")
-            except Refusal as refusal:
-                db.session.rollback()
-                flash(words_of(refusal), "error")
-            return redirect(url_for(".details_view", id=batch.id))
-        return self.render(
-            "admin/model/edit.html",
-            form=form,
-            form_opts=None,
-            model=batch,
-            return_url=url_for(".details_view", id=batch.id),
-            form_title=f"{batch.number} · {_step_title(batch)}",
-            form_lead=_("The day on which the bank carried it out."),
-        )
+            return redirect(back)
+
+        def do() -> Response:
+            if form.seen_version.data != str(batch.version):
+                raise BatchMoved()
+            step(db.session(), current_actor(), clock(), batch, form.on.data)
+            flash(_("Batch %(number)s was updated.", number=batch.number), "success")
+            return redirect(back)
+
+        title = f"{batch.number} · {_step_title(batch)}"
+        lead = _("The day on which the bank carried it out.")
+        return self.step(form, do, title, lead, back, ends=Refusal)
 
     def _steps(self, batch: PaymentBatch) -> list[Action]:
         steps = []

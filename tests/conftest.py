@@ -406,4 +406,6 @@ def _password_hash() -> str:
 
 def create_database(server: str, name: str, template: str) -> None:
     """A database *name* as a copy of *template*."""
-    postgres.administer(server, f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+    postgres.administer(
+        server, f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY file_copy'
+    )
