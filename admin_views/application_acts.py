@@ -17,6 +17,7 @@ from models.decision import PASS, REJECT, RETURN, Selection
 from portal.review.bulk import AT_ONCE, decide_later
 from portal.review.decide import decide
 from portal.review.selections import (
+    SelectionGone,
     freeze,
     freeze_seen,
     preflight,
@@ -80,11 +81,23 @@ def confirm_page(view: Any, token: str) -> Any:
     try:
         selection = selection_of(db.session(), actor, clock(), token)
     except Refusal as refusal:
-        flash(words_of(refusal), "error")
-        return redirect(url_for("application.index_view"))
+        return _gone(token, refusal)
     if request.method == "POST" and request.form.get("look") != "1":
         return _decide(view, selection)
     return _show(view, selection, [])
+
+
+def _gone(token: str, refusal: Refusal) -> Any:
+    """What was confirmed before, perhaps by a button pressed twice, shows what came of it."""
+    done = select(Selection.id).where(
+        Selection.row_key == token,
+        Selection.account_id == current_actor().account_id,
+        Selection.used_at.is_not(None),
+    )
+    if db.session.scalar(done) is not None:
+        return redirect(url_for("application.outcome", token=token))
+    flash(words_of(refusal), "error")
+    return redirect(url_for("application.index_view"))
 
 
 def _frozen(view: Any, outcome: str, back: str) -> Selection:
@@ -122,6 +135,8 @@ def _decide(view: Any, selection: Selection) -> Any:
             decide(session, actor, clock(), selection, outcome, words=words)
     except Refusal as refusal:
         session.rollback()
+        if isinstance(refusal, SelectionGone):
+            return _gone(selection.row_key, refusal)
         found = selection_of(session, actor, clock(), selection.row_key)
         return _show(view, found, [("reason", words_of(refusal))])
     session.commit()

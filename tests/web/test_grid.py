@@ -204,6 +204,19 @@ def test_choosing_all_that_match_decides_all_that_match(office: Office) -> None:
         assert len(db.session.scalars(passed).all()) == 45
 
 
+def test_what_was_confirmed_twice_shows_what_came_of_it(office: Office) -> None:
+    browser = office.browser("unit")
+    frozen = browser.post(
+        "/application/action/", action="pass", all="1", url="/application/?tab=mine"
+    )
+    address = str(frozen.location)
+    first, second = browser.post(address), browser.post(address)
+    assert first.location == second.location
+    page = browser.get(str(second.location)).text
+    assert "45" in page and "已用过" not in page
+    assert "已用过" in office.browser("district").get(address, follow_redirects=True).text
+
+
 def test_ticked_rows_of_another_union_are_not_frozen(office: Office) -> None:
     browser = office.browser("stranger")
     browser.get("/application/")
