@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import func, insert, literal, select
 from sqlalchemy.orm import Session
 
 from models.adjustment import FIRST_PLACE, OPEN, PROPOSED, Adjustment, AdjustmentShare
@@ -42,9 +42,21 @@ class NotAdjustable(Refusal):
     """The case, or its money, does not allow an adjustment now."""
 
     message = N_(
-        "This case cannot be adjusted so: it has an open adjustment, a payment of it was "
-        "recovered, or the amount would change nothing or fall below zero."
+        "The award of this application cannot change so: it is not decided, nothing would change, "
+        "or the award would fall below zero."
     )
+
+
+class HasAdjustment(NotAdjustable):
+    """One adjustment of a case after the other."""
+
+    message = N_("This application has an open adjustment; that one is to be settled first.")
+
+
+class WasRecovered(NotAdjustable):
+    """A payment that was recovered as a whole left nothing to adjust."""
+
+    message = N_("A payment of this application was recovered; its award is not adjusted any more.")
 
 
 @dataclass(frozen=True)
@@ -102,7 +114,7 @@ def propose_amount(
 ) -> Adjustment:
     """Propose to change the award of one case that *actor* sees by *fen*.
 
-    Raises ``NotAllowed``, ``NoReason`` or ``NotAdjustable``.
+    Raises ``NotAllowed``, ``NoReason`` or a kind of ``NotAdjustable``.
     """
     require(actor, "adjustment:propose")
     reason = worded(reason)
@@ -117,8 +129,17 @@ def propose_amount(
     wanted = Wanted(application.id, fen, clause.strip()[:LONGEST_CLAUSE])
     made = _write(session, actor, clock.now(), [wanted], reason) if session.scalar(fits) else []
     if not made:
-        raise NotAdjustable()
+        raise _why_not(session, application)
     return session.get_one(Adjustment, made[0])
+
+
+def _why_not(session: Session, application: Application) -> NotAdjustable:
+    own = Adjustment.application_id == application.id
+    if session.scalar(select(Adjustment.id).where(own, Adjustment.state.in_(OPEN))) is not None:
+        return HasAdjustment()
+    if session.scalar(select(is_recovered(literal(application.id)))):
+        return WasRecovered()
+    return NotAdjustable()
 
 
 def _write(

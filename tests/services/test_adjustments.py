@@ -35,7 +35,13 @@ from portal.funding.affected import OWN, Affected, affected
 from portal.funding.budget import set_budget
 from portal.funding.cancelling import cancel_batch
 from portal.funding.payout import NothingToPay, make_batch, mark_paid, mark_transferred
-from portal.funding.proposing import NotAdjustable, propose, propose_amount
+from portal.funding.proposing import (
+    HasAdjustment,
+    NotAdjustable,
+    WasRecovered,
+    propose,
+    propose_amount,
+)
 from portal.funding.reasons import NoReason
 from portal.funding.recovering import NotOutYet, NotOwed, receive
 from portal.funding.reversals import IsAdjusted, last_payment, reverse_payment
@@ -231,6 +237,8 @@ def test_what_is_in_no_batch_yet_is_paid_less(cash: Cash) -> None:
         with pytest.raises(NotAdjustable):
             propose_amount(cash.desk.session, cash.finance, CLOCK, case, fen, WHY)
     made = propose_amount(cash.desk.session, cash.finance, CLOCK, case, -300_00, WHY, "一（二）")
+    with pytest.raises(HasAdjustment):
+        propose_amount(cash.desk.session, cash.finance, CLOCK, case, -100_00, WHY)
     with pytest.raises(NoReason):
         decide_adjustments(cash.desk.session, approver, CLOCK, [made.id], approve=False)
     decide_adjustments(cash.desk.session, approver, CLOCK, [made.id], approve=False, reason="不妥")
@@ -273,7 +281,7 @@ def test_what_the_bank_returned_is_charged_anew_once_the_award_is_another(cash: 
 
 
 def test_a_bank_returns_nothing_of_which_a_part_came_in(cash: Cash) -> None:
-    first, _second = cash.ids
+    first, second = cash.ids
     session = cash.desk.session
     cash.paid()
     less = propose_amount(session, cash.finance, CLOCK, cash.desk.case(first), -400_00, WHY)
@@ -283,6 +291,11 @@ def test_a_bank_returns_nothing_of_which_a_part_came_in(cash: Cash) -> None:
     assert payment is not None
     with pytest.raises(IsAdjusted):
         reverse_payment(session, cash.finance, CLOCK, payment, BOUNCED, TODAY, "账号有误")
+    other = last_payment(session, cash.desk.case(second).number, 1)
+    assert other is not None
+    reverse_payment(session, cash.finance, CLOCK, other, RECOVERED, TODAY, "整笔追回")
+    with pytest.raises(WasRecovered):
+        propose_amount(session, cash.finance, CLOCK, cash.desk.case(second), -100_00, WHY)
     cash.proves()
 
 
