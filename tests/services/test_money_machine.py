@@ -65,7 +65,7 @@ from tests.support.walk import BOOKS, read_book
 
 RUNS = int(os.environ.get("MONEY_RUNS", "1"))
 STEPS = int(os.environ.get("MONEY_STEPS", "40"))
-PROOF = int(os.environ.get("MONEY_PROOF", "1"))
+PROOF = int(os.environ.get("MONEY_PROOF", "10"))
 CASES = 10
 AMOUNT, WEIGHTS = 3_000_01, (60, 40)
 """A sum that neither two payers nor two instalments divide."""

@@ -42,13 +42,13 @@ PEOPLE = {
 GIVEN = "D1-1"
 """The union whose case the expert was given to score; they see no other."""
 NAMED = {
-    "district": ("D1", "D1-1", "D2-1", "SH"),
-    "bureau": ("B1", "G1-1", "D1", "SH"),
-    "group": ("G1", "D1", "B1"),
-    "unit": ("D1-1", "D1-2", "D1"),
-    "expert": ("D1-1", "D1-2", "SH"),
+    "district": ("D1", "D1-1", "SH", "D2-1"),
+    "bureau": ("B1", "G1-1", "D1"),
+    "group": ("G1", "B1", "D1"),
+    "unit": ("D1-1", "D1", "D1-2"),
+    "expert": ("D1-1", "SH", "D1-2"),
 }
-"""Whose rows each asks for: their own, a child's, a sibling's, a parent's. To those at the top
+"""Whose rows each asks for: their own, a child's, a parent's, a sibling's. To those at the top
 none is foreign."""
 WRITERS = ("bureau", "unit", "expert")
 """One of each kind of subtree: with unions below, a single one, a case alone."""
@@ -95,12 +95,13 @@ def canary_town(app: Flask, town: City) -> Town:
 def addresses(app: Flask, method: str, numbers: list[int]) -> Iterator[tuple[str, str, int | None]]:
     """(endpoint, address, number) of every page that takes *method*: by itself and for each number.
 
-    A list reads no number.
+    A list reads no number. A page whose address has no place for one may read it all the same: the
+    first and the last are tried.
     """
     for rule in app.url_map.iter_rules():
         if rule.endpoint in PUBLIC or method not in (rule.methods or ()):
             continue
-        named = [] if rule.endpoint.endswith(".index_view") else numbers
+        named = [] if rule.endpoint.endswith(".index_view") else sorted({numbers[0], numbers[-1]})
         for number in numbers if rule.arguments else [None, *named]:
             yield rule.endpoint, _address(app, rule, number), number
 
