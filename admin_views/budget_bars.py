@@ -6,10 +6,10 @@ from sqlalchemy import func, select, true
 from sqlalchemy.orm import contains_eager, joinedload
 
 from models.base import db
-from models.funding import PAID, Budget, LedgerEntry, LedgerPosting, PaymentBatch
+from models.funding import Budget, LedgerPosting
 from models.organization import Organization
 from portal.funding.dues import borne, pending_fen, queue
-from portal.funding.ledger import BUDGET
+from portal.funding.ledger import PAID
 from portal.remembered import remembered
 from portal.theme import pages
 
@@ -49,17 +49,11 @@ def _bar(budget: Budget) -> pages.Budget:
 
 
 def _paid(budget: Budget) -> int:
-    """What of it is in batches that reached their people."""
-    total = (
-        select(-func.coalesce(func.sum(LedgerPosting.amount_fen), 0))
-        .join(LedgerEntry, LedgerEntry.id == LedgerPosting.entry_id)
-        .join(PaymentBatch, PaymentBatch.id == LedgerEntry.batch_id)
-        .where(
-            LedgerPosting.programme_id == budget.programme_id,
-            LedgerPosting.payer_id == budget.payer_id,
-            LedgerPosting.purse == BUDGET,
-            PaymentBatch.state == PAID,
-        )
+    """What of it has reached its people and is with them."""
+    total = select(func.coalesce(func.sum(LedgerPosting.amount_fen), 0)).where(
+        LedgerPosting.programme_id == budget.programme_id,
+        LedgerPosting.payer_id == budget.payer_id,
+        LedgerPosting.purse == PAID,
     )
     return int(db.session.execute(total).scalar_one())
 

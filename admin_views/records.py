@@ -53,6 +53,7 @@ ACTIONS = {
     "allocation:export": N_("Took the record of an allocation"),
     "adjustment:propose": N_("Proposed an adjustment"),
     "adjustment:approve": N_("Approved an adjustment"),
+    "adjustment:lapse": N_("A recovery lapsed: its payment came back"),
     "adjustment:refuse": N_("Did not approve an adjustment"),
     "adjustment:cancel": N_("Cancelled an adjustment"),
     "adjustment:receive": N_("Recorded money that came in"),

@@ -2,7 +2,7 @@
 
 Whatever changes a record moves the head of the audit chain, so a figure stands while the head
 does. After that a quick one is worked out anew; a slow one is kept a little longer, so that it
-costs a core no more than a twentieth of its time, however many look at it.
+costs a core no more than a tenth of its time, however many look at it.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from models.audit import AuditHead
 Value = TypeVar("Value")
 
 MOST = 2_000
-SLOW_SECONDS = 0.5
-TIMES = 20
+SLOW_SECONDS = 1.0
+TIMES = 10
 """A slow figure is kept for so many times the seconds that it took."""
 
 

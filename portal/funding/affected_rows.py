@@ -109,9 +109,17 @@ def _judged(
     ).where(
         visible(Application, actor),
         Application.state.in_(_CLOSED),
-        or_(difference != 0, asks),
+        or_(difference != 0, asks, *_uneven(base)),
         out,
     )
+
+
+def _uneven(base: Revision) -> list[Sql]:
+    """Whether instalments that are out would come to something else, though the award is paid."""
+    dues = dues_of(base)
+    if len(dues) == 1:
+        return []
+    return [and_(has_money(), agreed_fen(dues) != paid_fen(is_regular()))]
 
 
 def _gone(actor: Actor, base: Revision, only: Select[Any] | None) -> Select[Any]:

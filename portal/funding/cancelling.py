@@ -13,6 +13,7 @@ from portal.funding import ledger
 from portal.funding.budget import give_back, take_turn
 from portal.funding.payout import move_batch, record_step
 from portal.funding.reasons import worded
+from portal.funding.returned import lapse
 
 
 def cancel_batch(
@@ -29,6 +30,10 @@ def cancel_batch(
     give_back(session, batch)
     ledger.cancel(session, actor, clock.now(), batch)
     _undo_payments(session, actor, clock, batch, reason)
+    own = Payment.batch_id == batch.id
+    for place in session.scalars(select(Payment.instalment).where(own).distinct()).all():
+        cases = select(Payment.application_id).where(own, Payment.instalment == place)
+        lapse(session, actor, clock.now(), cases, place)
     record_step(session, actor, clock.now(), "payment:cancel", batch, reason)
 
 

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sqlalchemy import Subquery, and_, case, exists, func, literal, or_, select, union_all
+from sqlalchemy import (
+    ColumnElement,
+    Subquery,
+    and_,
+    case,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+    union_all,
+)
 from sqlalchemy.orm import Session, aliased
 
 from models.application import APPROVED, REFUSED, RETURNED, WAITING, Application
@@ -18,9 +29,9 @@ from models.funding import (
     PaymentShare,
 )
 from models.programme import Programme
-from models.sharing import Share
-from portal.funding.adjusted import owed_back_fen
-from portal.funding.dues import city, dues_of, payee_of, payer_of, queue, release_of
+from models.sharing import Instalment, Share
+from portal.funding.adjusted import is_regular, owed_back_fen
+from portal.funding.dues import city, dues_of, payee_of, payer_of, queue, release_of, standing
 from portal.funding.payout import is_paid_out
 from portal.policy.shares import DECIDED, bearer_of
 
@@ -56,11 +67,24 @@ def _wrong_cases(session: Session) -> Iterator[str]:
         Application.amount_fen > 0,
         or_(
             and_(Application.state == PAID_OUT, ~is_paid_out()),
-            and_(Application.state == APPROVED, is_paid_out(), DECIDED > 0),
+            and_(Application.state == APPROVED, is_paid_out(), DECIDED > 0, _all_out()),
         ),
     )
     for number, state in session.execute(ends):
         yield f"payment: application {number} is {state}, which its payments do not say"
+
+
+def _all_out() -> ColumnElement[bool]:
+    """Whether every instalment of a case is in a batch; until then an instalment of which too much
+    is out may come to the whole award."""
+    planned = (
+        select(func.count(Instalment.id))
+        .where(Instalment.revision_id == Application.revision_id)
+        .correlate(Application)
+        .scalar_subquery()
+    )
+    out = standing(func.count(func.distinct(Payment.instalment)), is_regular()).scalar_subquery()
+    return out >= case((planned > 1, planned), else_=1)
 
 
 def _wrong_sums(session: Session) -> Iterator[str]:

@@ -10,11 +10,17 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, exists, func, select, update
 from sqlalchemy.orm import Session, aliased
 
-from models.application import Application
+from models.adjustment import APPROVED, DONE, FIRST_PLACE, Adjustment
+from models.adjustment import CANCELLED as CANCELLED_ADJUSTMENT
+from models.application import REFUSED, RETURNED, WITHDRAWN, Application
 from models.funding import BOUNCED, CANCELLED, Budget, Payment, PaymentReversal, PaymentShare
 from portal.access.actor import Actor
 from portal.funding import ledger
+from portal.funding.adjustment_record import record_adjustments
 from portal.funding.budget import take_turn
+from portal.funding.dues import dues_of, payer_of
+from portal.policy.facts import source
+from portal.policy.shares import needs_of
 
 Cases = Select[Any] | Collection[int]
 """The ids of cases, or a SELECT of them."""
@@ -49,6 +55,69 @@ def release(session: Session, actor: Actor, now: datetime, cases: Cases) -> None
             )
             .execution_options(synchronize_session=False)
         )
+
+
+def settle_return(session: Session, actor: Actor, now: datetime, payment: Payment) -> None:
+    """What follows when the bank has returned *payment*: what its person still owed of it is owed
+    no more, and what is not to be paid again as it was goes back to the budgets."""
+    case_id, place = payment.application_id, payment.instalment
+    lapse(session, actor, now, [case_id], place)
+    session.expire(payment.application)
+    closed = payment.application.state in (REFUSED, WITHDRAWN, RETURNED)
+    if place < FIRST_PLACE and (closed or _comes_to(session, payment) != _bore(session, payment)):
+        release(session, actor, now, [case_id])
+
+
+def lapse(session: Session, actor: Actor, now: datetime, cases: Cases, place: int) -> None:
+    """Recoveries of *cases* of which nothing came in ask no more for what they settled of the
+    instalment *place*: it is not out any more, and is paid by the award as it is now."""
+    found = select(Adjustment).where(
+        Adjustment.application_id.in_(cases),
+        Adjustment.state == APPROVED,
+        Adjustment.settle_fen < 0,
+        Adjustment.received_fen == 0,
+    )
+    lapsed = []
+    for row in session.scalars(found.execution_options(populate_existing=True)).all():
+        gone = [share for share in row.shares if share.instalment == place]
+        if not gone:
+            continue
+        left = row.settle_fen - sum(share.amount_fen for share in gone if not share.is_on_top)
+        row.version += 1
+        lapsed.append(row)
+        if not left and not row.fen:  # nothing is left of it
+            row.state = CANCELLED_ADJUSTMENT
+            continue
+        row.settle_fen, row.state = left, APPROVED if left else DONE
+        for share in gone:
+            session.delete(share)
+    session.flush()
+    session.expire_all()
+    record_adjustments(session, actor, now, "adjustment:lapse", lapsed, "")
+
+
+def _comes_to(session: Session, payment: Payment) -> dict[tuple[str, int], int]:
+    """What each payer would bear of the instalment of *payment* today."""
+    revision = payment.application.revision
+    due = next(due for due in dues_of(revision) if due.place == payment.instalment)
+    columns = [column for part, fen in due.parts for column in (payer_of(part.payer), fen)]
+    cells = session.execute(
+        select(*columns)
+        .select_from(source(needs_of(revision)))
+        .where(Application.id == payment.application_id)
+    ).one()
+    keys = [part.key for part, _fen in due.parts]
+    found = zip(keys, cells[::2], cells[1::2], strict=True)
+    return {(key, payer): int(fen) for key, payer, fen in found if fen}
+
+
+def _bore(session: Session, payment: Payment) -> dict[tuple[str, int], int]:
+    rows = session.execute(
+        select(PaymentShare.share_key, PaymentShare.payer_id, PaymentShare.amount_fen).where(
+            PaymentShare.payment_id == payment.id
+        )
+    )
+    return {(key, payer): fen for key, payer, fen in rows}
 
 
 def _lying(cases: Cases) -> list[ColumnElement[bool]]:

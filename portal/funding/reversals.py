@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from sqlalchemy import and_, case, insert, literal, select, update
+from sqlalchemy import and_, case, insert, literal, or_, select, update
 from sqlalchemy.orm import Session
 
 from models.adjustment import Adjustment, AdjustmentReceipt
@@ -18,6 +18,10 @@ from portal.access.permissions import require
 from portal.access.trail import begin_act, record_batch
 from portal.clock import Clock
 from portal.funding import ledger
+from portal.funding.budget import take_turn
+from portal.funding.dues import has_money
+from portal.funding.payout import is_paid_out
+from portal.funding.returned import settle_return
 
 _PURSES = {BOUNCED: ledger.RETURNED}
 
@@ -55,6 +59,7 @@ def reverse_payment(
     was recovered is not. Raises ``NotPaidYet``, ``AlreadyBack``, ``IsAdjusted`` or ``BadReversal``.
     """
     require(actor, "payment:make")
+    take_turn(session, payment.batch.programme_id)
     reason = reason.strip()
     paid_on = payment.batch.paid_on
     if payment.batch.state != PAID or paid_on is None:
@@ -67,6 +72,8 @@ def reverse_payment(
         raise IsAdjusted()
     found = _write(session, actor, clock, payment, kind, on, reason)
     ledger.reverse(session, actor, clock.now(), payment, _PURSES.get(kind, ledger.RECOVERED))
+    if kind == BOUNCED:
+        settle_return(session, actor, clock.now(), payment)
     _reopen(session, actor, clock, payment, kind, reason)
     return found
 
@@ -120,9 +127,10 @@ def _write(
 def _reopen(
     session: Session, actor: Actor, clock: Clock, payment: Payment, kind: str, reason: str
 ) -> None:
-    """The case's own trail; a case that was paid in full is approved and unpaid again."""
+    """The case's own trail; one that was paid in full and is owed something is approved again."""
     act = begin_act(session, actor, clock.now(), COME_BACK, 1, reason)
-    owed = and_(Application.state == PAID_OUT, literal(kind == BOUNCED))
+    due = or_(~is_paid_out(), ~has_money())
+    owed = and_(Application.state == PAID_OUT, literal(kind == BOUNCED), due)
     session.execute(
         update(Application)
         .where(Application.id == payment.application_id)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, datetime
+from itertools import takewhile
 from typing import Any
 
 from sqlalchemy import func, literal, null, select, update
@@ -17,6 +18,7 @@ from models.application import DRAFT, RETURNED, WAITING, WITHDRAWN, Application
 from models.base import N_, Refusal
 from models.decision import SUBMIT, WITHDRAW, DecisionBatch, Override
 from models.evidence import PastAward
+from models.funding import Payment
 from models.programme import Programme, Revision, Window
 from portal.access import audit
 from portal.access.actor import Actor
@@ -29,8 +31,9 @@ from portal.evidence.duplicates import find_pairs
 from portal.funding.dues import has_money
 from portal.funding.returned import release, take_turns
 from portal.policy.judge import OF_BATCH, judge
+from portal.policy.stage_checks import PANEL, PUBLIC_NOTICE
 from portal.review.corrections import Asked
-from portal.review.route import editable, settle_routes
+from portal.review.route import editable, settle_routes, stages_of
 
 
 class OutsideWindow(Refusal):
@@ -88,7 +91,8 @@ def resubmit(
     asked: Asked | None = None,
 ) -> None:
     """Send an edited case back for review: a returned one to the stage that its return named, one
-    that was waiting from the start. What a person confirmed is asked again (S15 手册).
+    that was waiting from the start. What a person confirmed is asked again (S15 手册). A case of
+    which a panel, a public notice or a payment knew another award begins anew as well.
 
     Its place in the sequence stays, unless the stage that *asked* for the correction says
     otherwise; then it is the last.
@@ -102,7 +106,7 @@ def resubmit(
         .where(Override.application_id == application.id, Override.voided_at.is_(None))
         .values(voided_at=now)
     )
-    came_from, had = application.stage_key, application.sequence
+    came_from, had, award = application.stage_key, application.sequence, application.amount_fen
     _update(
         session,
         Application.id == application.id,
@@ -119,6 +123,10 @@ def resubmit(
     _claim(session, batch, base)
     find_pairs(session, clock.now(), _moved(batch))
     judge(session, application.revision, only=OF_BATCH, of_batch=batch.id)
+    session.refresh(application)
+    if application.amount_fen != award and _was_relied_on(session, application):
+        _update(session, Application.id == application.id, stage_key=None)
+        settle_routes(session, application.revision, _moved(batch))
     record_batch(session, actor, now, batch, literal(came_from))
     session.refresh(application)
     if loses:
@@ -132,6 +140,15 @@ def resubmit(
             organization_id=application.organization_id,
             details={"was": had, "becomes": application.sequence},
         )
+
+
+def _was_relied_on(session: Session, application: Application) -> bool:
+    """Whether a panel or a public notice has passed the case, or something was paid of it."""
+    walked = stages_of(application.revision, application.route)
+    passed = takewhile(lambda row: row.key != application.stage_key, walked)
+    paid = select(Payment.id).where(Payment.application_id == application.id).limit(1)
+    relied = any(row.kind in (PANEL, PUBLIC_NOTICE) for row in passed)
+    return relied or session.scalar(paid) is not None
 
 
 def loses_place(session: Session, clock: Clock, application: Application, asked: Asked) -> bool:

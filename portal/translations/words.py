@@ -18,7 +18,7 @@ from markupsafe import Markup
 
 def gettext(text: str, /, **values: Any) -> str:
     """*text* in the language of the request, *values* put in; as it is where there is none."""
-    said: str = _catalogue().ugettext(text)
+    said: str = _catalogue().ugettext(text) if text else ""  # "" stands for the catalogue's head
     return said % values if values else said
 
 

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from models.adjustment import FIRST_PLACE, Adjustment
 from models.application import Application
 from models.certificate import SkillCertificate
-from models.decision import REJECT
+from models.decision import REJECT, RETURN
 from models.funding import BOUNCED, RECOVERED, Budget, Payment, PaymentBatch
 from models.organization import Organization
 from models.patent import Patent
@@ -280,6 +280,41 @@ def test_what_the_bank_returned_is_charged_anew_once_the_award_is_another(cash: 
     cash.proves()
 
 
+def test_what_comes_back_whole_is_not_owed_in_part(cash: Cash) -> None:
+    first, second = cash.ids
+    session = cash.desk.session
+    cash.paid()
+    for row_id in cash.ids:
+        less = propose_amount(session, cash.finance, CLOCK, cash.desk.case(row_id), -400_00, WHY)
+        cash.approve(less.id)
+    assert cash.adjusted(first).owed_fen == 400_00
+    payment = last_payment(session, cash.desk.case(first).number, 1)
+    assert payment is not None
+    reverse_payment(session, cash.finance, CLOCK, payment, BOUNCED, TODAY, "账号有误")
+    assert (cash.adjusted(first).state, cash.adjusted(first).owed_fen) == ("done", 0)
+    assert (cash.adjusted(second).state, cash.adjusted(second).owed_fen) == ("approved", 400_00)
+    assert cash.spent() == 1000_00
+    cash.proves()
+    again = cash.paid()
+    assert (again.total_fen, again.budget_fen, cash.spent()) == (600_00, 600_00, 1600_00)
+    assert cash.desk.case(first).state == "paid"
+    cash.proves()
+
+
+def test_what_was_not_sent_is_not_owed(cash: Cash) -> None:
+    first, _second = cash.ids
+    session = cash.desk.session
+    batch = cash.batch()
+    less = propose_amount(session, cash.finance, CLOCK, cash.desk.case(first), -400_00, WHY)
+    cash.approve(less.id)
+    assert cash.adjusted(first).owed_fen == 400_00
+    cancel_batch(session, cash.finance, CLOCK, batch, "先不发")
+    assert (cash.adjusted(first).state, cash.adjusted(first).owed_fen) == ("done", 0)
+    cash.proves()
+    assert cash.paid().total_fen == 1600_00
+    cash.proves()
+
+
 def test_a_bank_returns_nothing_of_which_a_part_came_in(cash: Cash) -> None:
     first, second = cash.ids
     session = cash.desk.session
@@ -415,6 +450,26 @@ def test_a_later_instalment_follows_the_new_award(session: Session, tmp_path: Pa
     )  # fmt: skip
     assert (walk.case.state, session.get_one(Adjustment, made.id).state) == ("paid", "done")
     assert affected(session, finance, programme).rows[0].difference_fen == -3_000_00
+    assert list(violations(session)) == []
+
+
+def test_what_was_corrected_after_a_payment_is_looked_at_from_the_start(
+    session: Session, tmp_path: Path
+) -> None:
+    walk, finance, _approver = _project(session, tmp_path)
+    first = walk.scene.revision.stages[0].key
+    before = walk.case.stage_key
+    assert before != first
+    walk.decide("city-centre", RETURN)
+    walk.scene.correct(walk.id, {"project.title": "另一个名称"})
+    assert walk.case.stage_key == before
+    walk.decide("city-centre", RETURN)
+    walk.scene.correct(walk.id, {"studio.level": "市级", "field.requested": "5万元"})
+    assert (walk.case.amount_fen, walk.case.stage_key) == (50_000_00, first)
+    with pytest.raises(NothingToPay):
+        _pay(walk, walk.scene.places["D"])
+    (row,) = affected(session, finance, walk.scene.revision.programme).rows
+    assert (row.state, row.out_fen, row.difference_fen) == ("waiting", 18_000_00, 12_000_00)
     assert list(violations(session)) == []
 
 

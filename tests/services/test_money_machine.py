@@ -135,6 +135,8 @@ class Model:
     """The same while its top-up was never paid, or not all of it came in."""
     owed: dict[int, int] = field(default_factory=dict)
     """Recovery → what of it is to come in."""
+    parts: dict[int, Counter[tuple[int, int]]] = field(default_factory=dict)
+    """Adjustment → what it settles, by instalment, of the city (0) and of the district (1)."""
     owing: Counter[int] = field(default_factory=Counter)
     """Case → what its recoveries came to in all."""
     back: Counter[tuple[int, int]] = field(default_factory=Counter)
@@ -195,6 +197,20 @@ class Model:
         for key, purse in self.held.items():
             if key[0] == case and purse == "returned":
                 self.held[key] = ""
+
+    def lapse(self, case: int, place: int) -> None:
+        """What is owed back of an instalment that is not out any more is owed no more."""
+        for number, whose in list(self.unsettled.items()):
+            parts = self.parts.get(number, Counter())
+            if whose != case or number not in self.owed or self.owed[number] != -parts.total():
+                continue
+            for half in (0, 1):
+                fen = parts.pop((place, half), 0)
+                self.settled[case, place, half] -= fen
+                self.owed[number] += fen
+                self.owing[case] += fen
+            if not self.owed[number]:
+                del self.unsettled[number]
 
     def spent(self) -> int:
         """What the city bore of every instalment that was made and not cancelled, less what came
@@ -476,6 +492,8 @@ class Machine(RuleBasedStateMachine):
         if done:
             self.model.batches[number] = ("cancelled", rows)
             self.model.held |= rows
+            for case, place in rows:
+                self.model.lapse(case, place)
 
     @precondition(lambda self: self.model.batches)
     @rule(chance=CHANCE)
@@ -495,7 +513,12 @@ class Machine(RuleBasedStateMachine):
         )  # fmt: skip
         assert bool(done) == fits
         if fits:
-            self.model.held[key] = "returned" if kind == BOUNCED else "recovered"
+            self.model.held[key] = "recovered"
+        if fits and kind == BOUNCED:
+            self.model.lapse(*key)
+            closed = self.model.refused | self.model.returned
+            as_it_was = self.model.halves(*key) == self.model.fen[key] and key[0] not in closed
+            self.model.held[key] = "returned" if key in self.model.extra or as_it_was else ""
 
     @rule(chance=CHANCE)
     def amend(self, chance: Random) -> None:
@@ -544,6 +567,7 @@ class Machine(RuleBasedStateMachine):
             half = int(share.payer_id != self.scene.places["city"].id)
             assert share.amount_fen * row.settle_fen > 0
             model.settled[case, share.instalment, half] += share.amount_fen
+            model.parts.setdefault(number, Counter())[share.instalment, half] = share.amount_fen
             shares[half] += share.amount_fen
         assert shares.total() == row.settle_fen
         if row.settle_fen:

@@ -75,10 +75,10 @@ def test_a_figure_stands_until_something_is_written(kept: _Figures) -> None:
     assert [kept.asked(), kept.asked()] == [3, 3]
 
 
-def test_a_slow_one_stands_for_twenty_times_its_cost(kept: _Figures) -> None:
+def test_a_slow_one_stands_for_ten_times_its_cost(kept: _Figures) -> None:
     assert kept.asked(takes=2.0) == 1
     kept.write()
-    kept.time.seconds += 37.9
+    kept.time.seconds += 17.9
     assert kept.asked() == 1
     kept.time.seconds += 0.2
     assert kept.asked() == 2
