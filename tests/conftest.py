@@ -2,8 +2,8 @@
 
 A test in ``tests/services`` runs on SQLite and, where its programs are found, on PostgreSQL;
 others run on SQLite. A test that is tried with several values runs on PostgreSQL with the first of
-them, and one of ``PLAIN`` not at all; with ``EVERYTHING=1`` all do. Each test starts from a copy
-of a database that has what its fixtures begin with.
+them, and one of ``PLAIN`` or marked ``plain`` not at all; with ``EVERYTHING=1`` all do. Each test
+starts from a copy of a database that has what its fixtures begin with.
 """
 
 from __future__ import annotations
@@ -86,7 +86,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     kept, left = [], []
     for item in items:
         test, _, values = item.nodeid.partition("[")
-        again = "postgresql" in values and (test in met or item.path.stem in PLAIN)
+        plain = item.path.stem in PLAIN or item.get_closest_marker("plain") is not None
+        again = "postgresql" in values and (test in met or plain)
         met |= {test} if "postgresql" in values else set()
         (left if again else kept).append(item)
     if left:

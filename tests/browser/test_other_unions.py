@@ -203,15 +203,16 @@ def test_lists_filters_and_searches_stay_inside(page: Page, app: Flask, loot: Lo
     assert _wrong(page, loot, [Attempt("GET", path + foreign) for path in lists]) == []
     export = Attempt("POST", f"/application/sheet?{foreign}", {"url": "/application/"})
     assert _wrong(page, loot, [export]) == []
-    for screen in ("application", "applicant", "certificate"):
-        for typed in loot.searches:
-            page.goto(f"/{screen}/")
-            page.locator("input[name=q]").first.fill(typed)
-            page.locator("input[name=q]").first.press("Enter")
-            page.wait_for_url("**/?s=*")
-            assert page.locator("tbody a[data-drawer]").count() == 0, (screen, typed)
-            shown = page.content().replace(typed, "")
-            assert [word for word in loot.words if word in shown] == [], (screen, typed)
+    searches = [("application", typed) for typed in loot.searches]
+    searches += [(screen, loot.searches[0]) for screen in ("applicant", "certificate")]
+    for screen, typed in searches:
+        page.goto(f"/{screen}/")
+        page.locator("input[name=q]").first.fill(typed)
+        page.locator("input[name=q]").first.press("Enter")
+        page.wait_for_url("**/?s=*")
+        assert page.locator("tbody a[data-drawer]").count() == 0, (screen, typed)
+        shown = page.content().replace(typed, "")
+        assert [word for word in loot.words if word in shown] == [], (screen, typed)
     assert _everything(app) == before
 
 

@@ -411,6 +411,7 @@ def _project(session: Session, home: Path) -> tuple[Walk, Actor, Actor]:
     return walk, people[0], people[1]
 
 
+@pytest.mark.plain
 def test_each_payer_of_a_failed_project_gets_its_part_back(
     session: Session, tmp_path: Path
 ) -> None:
@@ -435,6 +436,7 @@ def test_each_payer_of_a_failed_project_gets_its_part_back(
     assert list(violations(session)) == []
 
 
+@pytest.mark.plain
 def test_a_later_instalment_follows_the_new_award(session: Session, tmp_path: Path) -> None:
     walk, finance, approver = _project(session, tmp_path)
     clock, programme = walk.book.after, walk.scene.revision.programme
@@ -453,6 +455,7 @@ def test_a_later_instalment_follows_the_new_award(session: Session, tmp_path: Pa
     assert list(violations(session)) == []
 
 
+@pytest.mark.plain
 def test_what_was_corrected_after_a_payment_is_looked_at_from_the_start(
     session: Session, tmp_path: Path
 ) -> None:
@@ -473,6 +476,7 @@ def test_what_was_corrected_after_a_payment_is_looked_at_from_the_start(
     assert list(violations(session)) == []
 
 
+@pytest.mark.plain
 def test_an_instalment_of_a_waiting_project_follows_its_correction(
     session: Session, tmp_path: Path
 ) -> None:
@@ -497,6 +501,7 @@ def test_an_instalment_of_a_waiting_project_follows_its_correction(
     assert list(violations(session)) == []
 
 
+@pytest.mark.plain
 def test_a_patent_invalidated_after_payment_is_found(session: Session, tmp_path: Path) -> None:
     walk = Walk(session, tmp_path, "sh-patent-2023")
     _budget(walk, 20_000)
