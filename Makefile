@@ -22,7 +22,7 @@ run: .venv/runtime ## install, migrate, load the demonstration once, serve web a
 	@exec $(BIN)/python -m portal.serve
 
 test: .venv/development ## run the whole test suite
-	$(BIN)/pytest -n 4 --dist worksteal -ra
+	$(BIN)/pytest -n 3 --dist worksteal -ra
 
 check: .venv/development ## lint, formatting, types, import directions
 	$(BIN)/ruff check .
