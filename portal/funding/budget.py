@@ -6,6 +6,8 @@ its own, a district or a unit each for itself; without it that payer is not boun
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
@@ -164,6 +166,17 @@ def give_back(session: Session, batch: PaymentBatch) -> None:
         .values(spent_fen=Budget.spent_fen - fen, version=Budget.version + 1)
         .execution_options(synchronize_session=False)
     )
+
+
+def put_back(session: Session, programme_id: int, given: Mapping[int, int]) -> None:
+    """Put *given* (fen by payer) back into the payers' budgets, where they have one."""
+    for payer_id, fen in sorted(given.items()):
+        session.execute(
+            update(Budget)
+            .where(Budget.programme_id == programme_id, Budget.payer_id == payer_id)
+            .values(spent_fen=Budget.spent_fen - fen, version=Budget.version + 1)
+            .execution_options(synchronize_session=False)
+        )
 
 
 def _found(session: Session, programme: Programme, payer_id: int) -> Budget | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from datetime import date
 
 from sqlalchemy import case, func, select, update
@@ -10,14 +9,14 @@ from sqlalchemy.orm import Session
 
 from models.adjustment import APPROVED, DONE, Adjustment, AdjustmentReceipt
 from models.base import N_, Refusal
-from models.funding import PAID, UNDONE, Budget, Payment, PaymentBatch, PaymentReversal
+from models.funding import PAID, UNDONE, Payment, PaymentBatch, PaymentReversal
 from portal.access.actor import Actor
 from portal.access.permissions import require
 from portal.clock import SHANGHAI, Clock
 from portal.funding import ledger
 from portal.funding.adjusting import shares_of
 from portal.funding.adjustment_record import hold_cases, record_adjustments, refuse_moved
-from portal.funding.budget import take_turn
+from portal.funding.budget import put_back, take_turn
 from portal.funding.payout import BadDay
 from portal.funding.reasons import worded
 from portal.funding.settlement import Parts, came_in
@@ -78,7 +77,7 @@ def receive(
     ledger.recover(
         session, actor, clock.now(), batch, key_of(made), adjustment.application_id, given
     )
-    _give_back(session, adjustment.programme_id, given)
+    put_back(session, adjustment.programme_id, given)
     record_adjustments(session, actor, clock.now(), "adjustment:receive", [adjustment], reason)
     return made
 
@@ -136,13 +135,3 @@ def _last_batch(session: Session, adjustment: Adjustment) -> PaymentBatch | None
         .order_by(Payment.id.desc())
         .limit(1)
     )
-
-
-def _give_back(session: Session, programme_id: int, given: Counter[int]) -> None:
-    for payer_id, fen in sorted(given.items()):
-        session.execute(
-            update(Budget)
-            .where(Budget.programme_id == programme_id, Budget.payer_id == payer_id)
-            .values(spent_fen=Budget.spent_fen - fen, version=Budget.version + 1)
-            .execution_options(synchronize_session=False)
-        )

@@ -3,21 +3,22 @@ it goes back to the budgets it came from, and what is paid then is charged anew.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, exists, func, select, update
+from sqlalchemy import ColumnElement, Select, exists, select
 from sqlalchemy.orm import Session, aliased
 
 from models.adjustment import APPROVED, DONE, FIRST_PLACE, Adjustment
 from models.adjustment import CANCELLED as CANCELLED_ADJUSTMENT
 from models.application import REFUSED, RETURNED, WITHDRAWN, Application
-from models.funding import BOUNCED, CANCELLED, Budget, Payment, PaymentReversal, PaymentShare
+from models.funding import BOUNCED, CANCELLED, Payment, PaymentReversal, PaymentShare
 from portal.access.actor import Actor
 from portal.funding import ledger
 from portal.funding.adjustment_record import record_adjustments
-from portal.funding.budget import take_turn
+from portal.funding.budget import put_back, take_turn
 from portal.funding.dues import dues_of, payer_of
 from portal.policy.facts import source
 from portal.policy.shares import needs_of
@@ -43,18 +44,10 @@ def release(session: Session, actor: Actor, now: datetime, cases: Cases) -> None
     payments = select(Payment).where(*_lying(cases)).order_by(Payment.id)
     for payment in session.scalars(payments).all():
         ledger.release(session, actor, now, payment)
-        shares = select(func.sum(PaymentShare.amount_fen)).where(
-            PaymentShare.payment_id == payment.id, PaymentShare.payer_id == Budget.payer_id
-        )
-        payers = select(PaymentShare.payer_id).where(PaymentShare.payment_id == payment.id)
-        session.execute(
-            update(Budget)
-            .where(Budget.programme_id == payment.batch.programme_id, Budget.payer_id.in_(payers))
-            .values(
-                spent_fen=Budget.spent_fen - shares.scalar_subquery(), version=Budget.version + 1
-            )
-            .execution_options(synchronize_session=False)
-        )
+        given: Counter[int] = Counter()
+        for (_key, payer_id), fen in _bore(session, payment).items():
+            given[payer_id] += fen
+        put_back(session, payment.batch.programme_id, given)
 
 
 def settle_return(session: Session, actor: Actor, now: datetime, payment: Payment) -> None:
@@ -91,6 +84,8 @@ def lapse(session: Session, actor: Actor, now: datetime, cases: Cases, place: in
         row.settle_fen, row.state = left, APPROVED if left else DONE
         for share in gone:
             session.delete(share)
+    if not lapsed:
+        return
     session.flush()
     session.expire_all()
     record_adjustments(session, actor, now, "adjustment:lapse", lapsed, "")
