@@ -11,7 +11,7 @@ from portal.access.permissions import require
 from portal.clock import Clock
 from portal.funding import ledger
 from portal.funding.budget import give_back, take_turn
-from portal.funding.payout import move_batch, record_step
+from portal.funding.payout import close_cases, move_batch, record_step
 from portal.funding.reasons import worded
 from portal.funding.returned import lapse
 
@@ -19,7 +19,7 @@ from portal.funding.returned import lapse
 def cancel_batch(
     session: Session, actor: Actor, clock: Clock, batch: PaymentBatch, reason: str
 ) -> None:
-    """Cancel *batch*, which was not sent yet; the next batch pays its people.
+    """Cancel *batch*, which was not sent yet; the next batch pays its people what they are owed.
 
     Raises ``NoReason``, or ``NotInThatState`` where it was sent or cancelled before.
     """
@@ -34,6 +34,7 @@ def cancel_batch(
     for place in session.scalars(select(Payment.instalment).where(own).distinct()).all():
         cases = select(Payment.application_id).where(own, Payment.instalment == place)
         lapse(session, actor, clock.now(), cases, place)
+    close_cases(session, actor, clock.now(), batch)
     record_step(session, actor, clock.now(), "payment:cancel", batch, reason)
 
 

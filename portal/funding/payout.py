@@ -34,7 +34,7 @@ from portal.clock import SHANGHAI, Clock
 from portal.funding import ledger
 from portal.funding.adjusted import end_top_ups, owed_back_fen, top_up_shares
 from portal.funding.budget import budget_of, other_budgets, spend, take_turn
-from portal.funding.dues import dues_of, paid_fen, payer_of
+from portal.funding.dues import dues_of, has_money, paid_fen, payer_of
 from portal.funding.papers import refuse_missing
 from portal.funding.reach import charge_others, first_short, payable, reached
 from portal.funding.routes import due_day
@@ -131,7 +131,7 @@ def mark_paid(session: Session, actor: Actor, clock: Clock, batch: PaymentBatch,
     move_batch(session, batch, TRANSFERRED, state=PAID, paid_on=on)
     ledger.pay(session, actor, clock.now(), batch)
     end_top_ups(session, batch.id)
-    _close_cases(session, actor, clock.now(), batch)
+    close_cases(session, actor, clock.now(), batch)
 
 
 def _write(
@@ -240,16 +240,21 @@ def record_step(
     )
 
 
-def _close_cases(session: Session, actor: Actor, now: datetime, batch: PaymentBatch) -> None:
-    """State ``paid`` for the approved cases of *batch* that were paid in full.
+def close_cases(session: Session, actor: Actor, now: datetime, batch: PaymentBatch) -> None:
+    """State ``paid`` for the approved cases of *batch* that nothing more is owed to.
 
-    One update, one decision and audit row each.
+    One update, one decision and audit row each; nothing where there is none.
     """
-    act = begin_act(session, actor, now, PAY)
     cases = select(Payment.application_id).where(Payment.batch_id == batch.id)
+    settled = (
+        Application.id.in_(cases), Application.state == APPROVED, is_paid_out(), has_money()
+    )  # fmt: skip
+    if session.scalar(select(Application.id).where(*settled).limit(1)) is None:
+        return
+    act = begin_act(session, actor, now, PAY)
     moved = session.execute(
         update(Application)
-        .where(Application.id.in_(cases), Application.state == APPROVED, is_paid_out())
+        .where(*settled)
         .values(state=PAID_OUT, version=Application.version + 1, batch_id=act.id, updated_at=now)
         .returning(Application.id)
         .execution_options(synchronize_session=False)

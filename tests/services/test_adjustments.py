@@ -456,6 +456,25 @@ def test_a_later_instalment_follows_the_new_award(session: Session, tmp_path: Pa
 
 
 @pytest.mark.plain
+def test_a_project_whose_balance_is_not_sent_any_more_is_settled(
+    session: Session, tmp_path: Path
+) -> None:
+    walk, finance, approver = _project(session, tmp_path)
+    clock, programme = walk.book.after, walk.scene.revision.programme
+    accepted = {"field__city_accepts": "是", "field__unit_accepts": "是"}
+    walk.answer("city-centre", project__accepted_on="2022-11-08", **accepted)
+    walk.pass_by("city-centre")
+    balance = make_batch(session, finance, clock, programme, walk.scene.places["D"])
+    made = propose_amount(session, finance, clock, walk.case, -30_000_00, WHY)
+    decide_adjustments(session, approver, clock, [made.id], approve=True)
+    assert (walk.case.state, made.owed_fen) == ("approved", 30_000_00)
+    cancel_batch(session, finance, clock, balance, "先不发")
+    session.expire_all()
+    assert (walk.case.state, made.owed_fen) == ("paid", 18_000_00)
+    assert list(violations(session)) == []
+
+
+@pytest.mark.plain
 def test_what_was_corrected_after_a_payment_is_looked_at_from_the_start(
     session: Session, tmp_path: Path
 ) -> None:
