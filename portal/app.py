@@ -65,6 +65,7 @@ def _flask_settings(config: Config) -> dict[str, object]:
         "SQLALCHEMY_ENGINE_OPTIONS": {
             "hide_parameters": True,
             "pool_pre_ping": True,
+            "query_cache_size": 4_000,  # of 500 the statements of one screen push out another's
             # SQLite finds a key of JSON by its letters: escaped ones would never be found
             "json_serializer": partial(json.dumps, ensure_ascii=False),
         },

@@ -24,6 +24,7 @@ from portal.evidence.likeness import (
     past_faces,
     signs_of,
 )
+from portal.policy.judge import OF_BATCH
 
 UNDECIDED = (WAITING, RETURNED)
 CLAIMS = ("certificate", "patent", "trade", "near_number")
@@ -34,14 +35,15 @@ Shown = tuple[str, str]
 """The signs and the mark of a pair."""
 
 
-def find_pairs(session: Session, now: datetime, only: Select[Any] | None = None) -> int:
-    """Find the pairs that the cases in *only* (ids; all by default) belong to and keep them.
+def find_pairs(session: Session, now: datetime, of_batch: int | None = None) -> int:
+    """Find the pairs that the cases which the act *of_batch* moved (all by default) belong to, and
+    keep them.
 
     A settled pair stays settled while both say what they said; a pair that nothing speaks for any
     more stays without signs. Gives how many pairs show a sign.
     """
-    found = _pairs(session, only)
-    _keep(session, now, found, _kept(session, only))
+    found = _pairs(session, of_batch)
+    _keep(session, now, found, _kept(session, of_batch))
     return len(found)
 
 
@@ -108,14 +110,14 @@ def held_back(actor: Actor) -> ColumnElement[bool]:
     return looks_duplicate(claims_twice(), sees_both(actor))
 
 
-def _pairs(session: Session, only: Select[Any] | None) -> dict[Key, Shown]:
-    both = set(candidates(session, only))
+def _pairs(session: Session, of_batch: int | None) -> dict[Key, Shown]:
+    both = set(candidates(session, of_batch))
     known = faces(session, sorted({row for pair in both for row in pair}))
     found: dict[Key, Shown] = {}
     for one, other in both:
         if one in known and other in known:
             found |= _shown((one, other, None), known[one], known[other])
-    return found | _past_pairs(session, set(past_candidates(session, only)))
+    return found | _past_pairs(session, set(past_candidates(session, of_batch)))
 
 
 def _past_pairs(session: Session, both: set[tuple[int, int]]) -> dict[Key, Shown]:
@@ -135,9 +137,10 @@ def _shown(key: Key, one: Known, other: Known) -> dict[Key, Shown]:
     return {key: (f",{','.join(signs)},", mark_of(one.face, other.face))}
 
 
-def _kept(session: Session, only: Select[Any] | None) -> dict[Key, DuplicatePair]:
+def _kept(session: Session, of_batch: int | None) -> dict[Key, DuplicatePair]:
     rows = select(DuplicatePair)
-    if only is not None:
+    if of_batch is not None:
+        only = OF_BATCH.params(of_batch=of_batch)
         rows = rows.where(
             or_(DuplicatePair.application_id.in_(only), DuplicatePair.other_id.in_(only))
         )

@@ -13,6 +13,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import astuple, dataclass
 from datetime import date
+from functools import cache
 from typing import Any
 
 from sqlalchemy import (
@@ -37,6 +38,7 @@ from models.certificate import SkillCertificate
 from models.evidence import PastAward
 from models.patent import Patent
 from portal.policy.codes import materialized
+from portal.policy.judge import OF_BATCH
 
 LIVE = (WAITING, RETURNED, APPROVED, PAID)
 """The states in which a case can be claimed twice with another."""
@@ -96,24 +98,31 @@ def mark_of(one: Face, other: Face) -> str:
     return hashlib.sha256((one.digest + other.digest).encode()).hexdigest()
 
 
-def candidates(session: Session, only: Ids) -> Iterator[Candidate]:
-    """Pairs of cases, the later first, of which one is in *only*, that may show a sign."""
-    asked = None if only is None else set(session.scalars(only))
-    for statement in (*_by_key(only), *_near(only)):
-        for one, *others in session.execute(statement):
+def candidates(session: Session, of_batch: int | None) -> Iterator[Candidate]:
+    """Pairs of cases, the later first, that may show a sign; with *of_batch* those of which that
+    act moved one."""
+    named = _named(of_batch)
+    asked = set(session.scalars(OF_BATCH, named)) if named else None
+    for statement in _beside_each_other(OF_BATCH if named else None):
+        for one, *others in session.execute(statement, named):
             for other in others:
                 if other is not None and (asked is None or one in asked or other in asked):
                     yield max(one, other), min(one, other)
 
 
-def past_candidates(session: Session, only: Ids, past: Ids = None) -> Iterator[Candidate]:
-    """Cases in *only* and payments in *past* that may show a sign."""
-    for statement in _beside_past():
-        if only is not None:
-            statement = statement.where(Application.id.in_(only))
+def past_candidates(
+    session: Session, of_batch: int | None, past: Ids = None
+) -> Iterator[Candidate]:
+    """Cases, those that the act *of_batch* moved, and payments in *past* that may show a sign."""
+    named = _named(of_batch)
+    for statement in _beside_past(OF_BATCH if named else None):
         if past is not None:
             statement = statement.where(PastAward.id.in_(past))
-        yield from ((one, other) for one, other in session.execute(statement))
+        yield from ((one, other) for one, other in session.execute(statement, named))
+
+
+def _named(of_batch: int | None) -> dict[str, int]:
+    return {} if of_batch is None else {"of_batch": of_batch}
 
 
 def faces(session: Session, ids: Sequence[int]) -> dict[int, Known]:
@@ -249,6 +258,12 @@ _STANDS: dict[str, Callable[[Known, Known], bool]] = {
 }
 
 
+@cache
+def _beside_each_other(only: Ids) -> tuple[Select[Any], ...]:
+    """The statements that find pairs of cases; building them takes longer than running them."""
+    return (*_by_key(only), *_near(only))
+
+
 def _by_key(only: Ids) -> Iterator[Select[Any]]:
     """Cases of one key beside those before them: one pass over each key's cases."""
     person = [Applicant.id_number_index, SkillCertificate.occupation_term, SkillCertificate.level]
@@ -370,8 +385,14 @@ def _one_day_digit_off(one: Any, two: Any) -> Sql:
     return and_(one.is_not(None), one != two, changed == 1)
 
 
-def _beside_past() -> Iterator[Select[Any]]:
-    """The same signs against payments from before the system, which are few."""
+@cache
+def _beside_past(only: Ids) -> tuple[Select[Any], ...]:
+    """The same against payments from before the system, which are few."""
+    narrowed = () if only is None else (Application.id.in_(only),)
+    return tuple(statement.where(*narrowed) for statement in _past_signs())
+
+
+def _past_signs() -> Iterator[Select[Any]]:
     people: Any = (
         select(Application.id, PastAward.id)
         .join(Applicant, Applicant.id == Application.applicant_id)

@@ -78,7 +78,7 @@ def submit(session: Session, actor: Actor, clock: Clock, cases: Sequence[int]) -
     settle_routes(session, revision, _moved(batch))
     _refuse_paid_before(session, batch)
     _claim(session, batch, base)
-    find_pairs(session, clock.now(), _moved(batch))
+    find_pairs(session, clock.now(), batch.id)
     judge(session, revision, only=OF_BATCH, of_batch=batch.id)
     record_batch(session, actor, clock.now(), batch, null())
 
@@ -121,7 +121,7 @@ def resubmit(
     settle_routes(session, application.revision, _moved(batch))
     base = _reserve(session, application.programme_id, 1) - 1 if loses else None
     _claim(session, batch, base)
-    find_pairs(session, clock.now(), _moved(batch))
+    find_pairs(session, clock.now(), batch.id)
     judge(session, application.revision, only=OF_BATCH, of_batch=batch.id)
     session.refresh(application)
     if application.amount_fen != award and _was_relied_on(session, application):
