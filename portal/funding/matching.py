@@ -10,21 +10,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, case, func, literal, or_, select, text
+from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select
 from sqlalchemy.orm import Session
 
 from models.application import APPROVED, ELIGIBLE, PAID, WAITING, Application
 from models.base import N_, Refusal
-from models.funding import Payment, PaymentReversal, PaymentShare
 from models.organization import Organization
 from models.programme import Programme, Revision
-from models.sharing import CITY
 from portal.access.actor import Actor
 from portal.access.permissions import require
 from portal.access.scope import visible
 from portal.funding.dues import Due, dues_of
+from portal.funding.matched import with_people
 from portal.policy.facts import source
-from portal.policy.shares import NO_WEIGHTS, Part, bearer_of, needs_of
+from portal.policy.shares import NO_WEIGHTS, Part, needs_of
 
 MOST_WEIGHT = 1_000
 
@@ -37,7 +36,8 @@ class BadWeight(Refusal):
 
 @dataclass
 class Owed:
-    """What one payer owes for the cases of one district: per instalment, and what of it is paid.
+    """What one payer owes for the cases of one district: per instalment, and what of it is in
+    batches or paid and was not given back.
 
     ``unknown`` counts cases whose share is not stated; they are in no sum. All in fen.
     """
@@ -111,7 +111,9 @@ def matching(
         dues = dues_of(revision, instead, whole=True)
         titles |= {due.place: due.row.title if due.row else "" for due in dues}
         _add(session, actor, revision, dues, cases, found)
-        _add_paid(session, actor, revision, cases, found)
+        for at, fen in with_people(session, revision, _chosen(actor, revision, cases)):
+            if at in found:
+                found[at].paid += fen
     return Matching(titles, [row for row in found.values() if row.cases])
 
 
@@ -153,39 +155,6 @@ def _add(
             row.unknown += unknown
             for due, each in zip(dues, fen, strict=True):
                 row.instalments[due.place] = row.instalments.get(due.place, 0) + each
-
-
-def _add_paid(
-    session: Session,
-    actor: Actor,
-    revision: Revision,
-    cases: Select[Any] | None,
-    found: Found,
-) -> None:
-    payer = _bearer(revision)
-    rows = session.execute(
-        select(Organization.name, PaymentShare.share_key, payer, func.sum(PaymentShare.amount_fen))
-        .select_from(PaymentShare)
-        .join(Payment, Payment.id == PaymentShare.payment_id)
-        .join(Application, Application.id == Payment.application_id)
-        .join(Organization, Organization.id == Application.district_id)
-        .outerjoin(PaymentReversal, PaymentReversal.payment_id == Payment.id)
-        .where(PaymentReversal.id.is_(None), *_chosen(actor, revision, cases))
-        .group_by(Organization.name, PaymentShare.share_key, text("bearer"))
-    )
-    for name, key, bearer, fen in rows:
-        part = (name, (key, bearer))
-        if part in found:
-            found[part].paid += int(fen)
-
-
-def _bearer(revision: Revision) -> ColumnElement[Any]:
-    """Who bears a part of a payment, where several payers may; as ``Owed.part`` says it."""
-    chosen = [
-        (PaymentShare.share_key == row.key, bearer_of(row)) for row in revision.shares if row.others
-    ]
-    nobody: list[Any] = [(PaymentShare.share_key == "", literal(CITY))]
-    return case(*chosen, *nobody, else_="").label("bearer")
 
 
 def _chosen(

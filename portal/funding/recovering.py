@@ -19,7 +19,7 @@ from portal.funding.adjustment_record import hold_cases, record_adjustments, ref
 from portal.funding.budget import put_back, take_turn
 from portal.funding.payout import BadDay
 from portal.funding.reasons import worded
-from portal.funding.settlement import Parts, came_in
+from portal.funding.settlement import Parts, by_payer, came_in
 
 
 class NotOwed(Refusal):
@@ -73,7 +73,8 @@ def receive(
     session.add(made)
     session.flush()
     session.refresh(adjustment)
-    given = came_in(owed_by(adjustment), [row.amount_fen for row in adjustment.receipts])[-1]
+    parts = came_in(owed_by(adjustment), [row.amount_fen for row in adjustment.receipts])[-1]
+    given = by_payer(parts)
     ledger.recover(
         session, actor, clock.now(), batch, key_of(made), adjustment.application_id, given
     )

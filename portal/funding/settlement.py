@@ -87,8 +87,16 @@ def split(amount: int, weights: Sequence[int]) -> list[int]:
     return found
 
 
-def came_in(owed: Parts, amounts: Iterable[int]) -> list[Counter[int]]:
-    """What each payer gets of the *amounts* that came in one after the other for what is *owed*.
+def by_payer(parts: Parts) -> Counter[int]:
+    """Fen by payer."""
+    found: Counter[int] = Counter()
+    for at, fen in parts.items():
+        found[at.payer_id] += fen
+    return found
+
+
+def came_in(owed: Parts, amounts: Iterable[int]) -> list[Counter[Bearing]]:
+    """What is given back of the *amounts* that came in one after the other for what is *owed*.
 
     The last amount leaves nobody anything.
     """
@@ -97,14 +105,14 @@ def came_in(owed: Parts, amounts: Iterable[int]) -> list[Counter[int]]:
     found = []
     for amount in amounts:
         whole = sum(within.values())
-        given: Counter[int] = Counter()
+        given: Counter[Bearing] = Counter()
         for at, fen in zip(within, split(amount, list(within.values())), strict=True):
             within[at] -= fen
-            given[at.payer_id] += fen
+            given[at] = fen
         for at, left in on_top.items():
             fen = left * amount // whole
             on_top[at] -= fen
-            given[at.payer_id] += fen
+            given[at] = fen
         found.append(given)
     return found
 

@@ -45,7 +45,7 @@ from portal.funding.proposing import (
 from portal.funding.reasons import NoReason
 from portal.funding.recovering import NotOutYet, NotOwed, receive
 from portal.funding.reversals import IsAdjusted, last_payment, reverse_payment
-from portal.funding.settlement import Bearing, came_in
+from portal.funding.settlement import Bearing, by_payer, came_in
 from portal.verify import violations
 from tests.conftest import City
 from tests.services.test_decide import ROUTE, Desk, desk
@@ -539,7 +539,7 @@ def test_single_fen_never_run_against_the_whole() -> None:
         Bearing(1, key, n, False): fen
         for n, (key, fen) in enumerate(zip("abc", (1, 3, 6), strict=True))
     }
-    given = came_in(parts, [1, 4, 5])
+    given = [by_payer(each) for each in came_in(parts, [1, 4, 5])]
     assert [sum(each.values()) for each in given] == [1, 4, 5]
     assert sum(given, start=Counter()) == Counter({0: 1, 1: 3, 2: 6})
     assert min(fen for each in given for fen in each.values()) >= 0

@@ -12,9 +12,15 @@ from sqlalchemy.orm import Session
 from models.application import Application
 from models.audit import AuditEntry
 from models.organization import Organization
-from portal.access.accounts import system_actor
+from models.types import Fen
+from portal.access.accounts import create_account, system_actor
 from portal.access.actor import Actor
-from portal.funding.matching import BadWeight, matching
+from portal.funding.adjusting import decide_adjustments
+from portal.funding.budget import set_budget
+from portal.funding.matching import BadWeight, Owed, matching
+from portal.funding.payout import make_batch, mark_paid, mark_transferred
+from portal.funding.proposing import propose_amount
+from portal.funding.recovering import receive
 from tests.support.walk import Walk
 
 
@@ -80,3 +86,36 @@ def test_chosen_cases_alone_are_counted(session: Session, walk: Walk) -> None:
     own = select(Application.id).where(Application.district_id == district.id)
     names = {row.district for row in matching(session, _finance(session), programme, own).rows}
     assert names == {district.name}
+
+
+@pytest.mark.plain
+def test_what_came_in_again_is_not_with_its_people(session: Session, walk: Walk) -> None:
+    clock, programme = walk.book.after, walk.scene.revision.programme
+    finance, approver = _person(walk, "finance"), _person(walk, "city-approver")
+    set_budget(session, finance, clock, programme, Fen(5_000_00))
+    walk.pass_by("grass-roots", "district", "city-approver")
+    batch = make_batch(session, finance, clock, programme, walk.scene.places["D"])
+    for step in (mark_transferred, mark_paid):
+        step(session, finance, clock, batch, clock.today())
+    made = propose_amount(session, finance, clock, walk.case, -1_000_01, "复核后更正")
+    decide_adjustments(session, approver, clock, [made.id], approve=True)
+    assert _paid(session, walk) == {"city": 1_500_00, "district": 1_500_00}
+    for fen in (100_01, 900_00):
+        receive(session, finance, clock, made, fen, clock.today(), "已退回")
+    assert _paid(session, walk) == {"city": 1_000_00, "district": 999_99}
+    assert {row.key: row.fen for row in _rows(session, walk)} == _paid(session, walk)
+
+
+def _person(walk: Walk, role: str) -> Actor:
+    city = walk.session.get_one(Organization, 1)
+    system = system_actor(walk.session)
+    made, _password = create_account(walk.session, system, walk.book.after, role, role, role, city)
+    return Actor.of(made)
+
+
+def _rows(session: Session, walk: Walk) -> list[Owed]:
+    return matching(session, _finance(session), walk.scene.revision.programme).rows
+
+
+def _paid(session: Session, walk: Walk) -> dict[str, int]:
+    return {row.key: row.paid for row in _rows(session, walk)}
