@@ -52,6 +52,7 @@ def page_of(programme: Programme | None, rules: str) -> AffectedPage:
         less=cells.yuan(found.less_fen),
         rest=found.cases - len(found.rows),
         propose_url=url_for(".propose") if proposes else "",
+        sheet_url=url_for(".affected_sheet") if may(current_actor(), "application:export") else "",
         **about,
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from io import BytesIO
 from typing import Any, ClassVar
 from urllib.parse import parse_qsl, urlsplit
 
@@ -26,10 +27,11 @@ from models.base import Refusal, db
 from models.programme import Programme
 from portal.access.permissions import may
 from portal.access.scope import visible
+from portal.exchange.affected_sheet import write_affected
 from portal.funding.adjusting import cancel_adjustment, decide_adjustments
 from portal.funding.adjustment_record import MOST, AdjustmentMoved
 from portal.funding.affected import IN_FORCE as RULES_IN_FORCE
-from portal.funding.affected import RULES
+from portal.funding.affected import RULES, affected
 from portal.funding.proposing import propose, propose_amount
 from portal.funding.recovering import receive
 from portal.theme import cells
@@ -37,8 +39,13 @@ from portal.theme.pages import Detail
 from portal.theme.shapes import Action, Tool
 from portal.translations.words import gettext as _
 from portal.translations.words import lazy_gettext as _l
+from portal.translations.words import told
 from portal.web.actor import clock, current_actor
+from portal.web.downloads import sheet_answer
 from portal.web.errors import words_of
+
+IN_SHEET = 20_000
+"""So many of the affected cases a sheet names."""
 
 
 class AdjustmentView(Stepping, PortalModelView):
@@ -87,6 +94,7 @@ class AdjustmentView(Stepping, PortalModelView):
         """Proposing is finance's, approving another person's."""
         return super().permissions | {
             "affected": "adjustment:read",
+            "affected_sheet": "adjustment:read",
             "propose": "adjustment:propose",
             "one": "adjustment:propose",
             "act": "adjustment:cancel",
@@ -149,6 +157,18 @@ class AdjustmentView(Stepping, PortalModelView):
             flash(words_of(refusal), "error")
             page = words.page_of(None, rules)
         return self.render("portal/affected.html", page=page)
+
+    @expose("/affected_sheet", methods=("POST",))
+    def affected_sheet(self) -> Any:
+        """The same as a sheet, with what each payer pays or gets back."""
+        programme, rules = _asked(request.form)
+        if programme is None:
+            return redirect(url_for(".affected", rules=rules))
+        found = affected(db.session(), current_actor(), programme, rules, most=IN_SHEET)
+        target = BytesIO()
+        write_affected(db.session(), current_actor(), clock(), programme, found, target, told)
+        db.session.commit()
+        return sheet_answer(target, f"{programme.code}.xlsx")
 
     @expose("/propose", methods=("POST",))
     def propose(self) -> Any:
@@ -294,9 +314,11 @@ def _decided(ids: Sequence[int], approve: bool) -> bool:
         db.session.rollback()
         flash(words_of(refusal), "error")
         return False
-    told = _("%(done)s adjustments were decided, %(left)s left as they were.",
-             done=done.done, left=done.left)  # fmt: skip
-    flash(told, "success")
+    flash(
+        _("%(done)s adjustments were decided, %(left)s left as they were.",
+          done=done.done, left=done.left),
+        "success",
+    )  # fmt: skip
     return True
 
 

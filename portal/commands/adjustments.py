@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import asdict
 from typing import Any
 
@@ -10,7 +9,7 @@ import click
 from sqlalchemy import select
 
 from models.adjustment import Adjustment
-from models.application import RETURNED, WAITING, Application
+from models.application import Application
 from models.base import N_, Refusal, db
 from models.organization import Organization
 from portal.access.accounts import actor_named
@@ -18,10 +17,9 @@ from portal.cli import clock, verb
 from portal.commands.funding import day_of, funding
 from portal.commands.payments import fen_of
 from portal.funding.adjusting import cancel_adjustment, decide_adjustments
-from portal.funding.affected import IN_FORCE, RULES, Affected, affected
+from portal.funding.affected import IN_FORCE, RULES, Affected, affected, settled_by_payer
 from portal.funding.proposing import propose
 from portal.funding.recovering import receive
-from portal.funding.settlement import settlements
 from portal.policy.packs import programme_called
 
 
@@ -124,18 +122,13 @@ def received_command(number: str, fen: int, reason: str, on: Any, login: str) ->
 
 def _told(rows: list[Affected]) -> list[dict[str, Any]]:
     """The rows, each with what is settled by payer of what is out."""
-    waiting = (WAITING, RETURNED)
-    changes = {row.id: 0 if row.state in waiting else row.difference_fen for row in rows}
-    settled = settlements(db.session(), changes) if changes else {}
+    settled = settled_by_payer(db.session(), rows)
     unions = db.session.execute(select(Organization.id, Organization.code))
     codes = {row.id: row.code for row in unions}
-    told = []
-    for row in rows:
-        payers: Counter[str] = Counter()
-        for at, fen in (settled[row.id] or {}).items():
-            payers[codes[at.payer_id]] += fen
-        told.append(asdict(row) | {"payers_fen": dict(payers)})
-    return told
+    return [
+        asdict(row) | {"payers_fen": {codes[at]: fen for at, fen in settled[row.id].items()}}
+        for row in rows
+    ]
 
 
 def _last(number: str) -> Adjustment:

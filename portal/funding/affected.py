@@ -7,19 +7,21 @@ what was approved with what the rules make of the facts as they stand.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
-from models.application import Application
-from models.base import N_
+from models.application import RETURNED, WAITING, Application
+from models.base import N_, in_parts
 from models.programme import Programme, Revision
 from portal.access.actor import Actor
 from portal.access.permissions import require
 from portal.funding.affected_rows import compared
+from portal.funding.settlement import by_payer, settlements
 from portal.policy.judge import in_force
 from portal.policy.pack_rows import document_of
 from portal.policy.simulate import as_if, cited
@@ -65,6 +67,11 @@ class Affected:
         settled = self.open_id is None and not self.recovered
         return settled and not self.asks and self.difference_fen != 0
 
+    @property
+    def change_fen(self) -> int:
+        """By how much its award is adjusted: not at all while it waits to be approved."""
+        return 0 if self.state in (WAITING, RETURNED) else self.difference_fen
+
 
 @dataclass
 class Found:
@@ -100,6 +107,18 @@ def affected(
                 found.less_fen += int(row.less_fen or 0)
             else:
                 found.rows.append(_told(row, revision))
+    return found
+
+
+def settled_by_payer(session: Session, rows: Sequence[Affected]) -> dict[int, Counter[int]]:
+    """What each payer pays extra, or below zero gets back, of what is out of *rows*, by their ids.
+
+    It is done and taken back, so the session must be writing.
+    """
+    found: dict[int, Counter[int]] = {}
+    for part in in_parts(rows):
+        settled = settlements(session, {row.id: row.change_fen for row in part})
+        found |= {row_id: by_payer(parts or {}) for row_id, parts in settled.items()}
     return found
 
 

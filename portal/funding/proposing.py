@@ -90,13 +90,8 @@ def propose(
     only = select(Application.id).where(Application.id.in_(ids))
     found = affected(session, actor, programme, rules, only=only)
     wanted = [
-        Wanted(
-            row.id, 0 if row.state in (WAITING, RETURNED) else row.difference_fen,
-            row.clause, row.says,
-        )
-        for row in found.rows
-        if row.is_ready
-    ]  # fmt: skip
+        Wanted(row.id, row.change_fen, row.clause, row.says) for row in found.rows if row.is_ready
+    ]
     made = _write(session, actor, clock.now(), wanted, reason)
     if not made:
         raise NothingToAdjust()

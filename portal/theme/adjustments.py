@@ -47,6 +47,7 @@ class AffectedPage:
     less: str = ""
     rest: int = 0
     propose_url: str = ""
+    sheet_url: str = ""
     list_url: str = ""
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 from datetime import date
 
+import openpyxl
 import pytest
 from flask import Flask
 from sqlalchemy import select, update
@@ -62,6 +64,10 @@ def test_a_recovery_goes_from_the_finding_to_the_last_fen(invalid: Till) -> None
     page = finance.get(f"/adjustment/affected?programme={programme}").text
     assert page.count('name="case"') == 1
     assert "-1,000" in page
+    sheet = finance.post("/adjustment/affected_sheet", programme=str(programme), rules="in-force")
+    heads, *rows = openpyxl.load_workbook(io.BytesIO(sheet.data)).active.values
+    assert [dict(zip(heads, row, strict=True))["城市总工会"] for row in rows] == [-1000]
+    assert finance.post("/adjustment/affected_sheet", programme="x").status_code == 302
     nothing = finance.post("/adjustment/propose", programme=str(programme), rules="in-force")
     assert nothing.status_code == 302
     finance.post(

@@ -293,6 +293,7 @@
     ["[data-choose-none]", () => choose(false)],
     ["[data-reveal]", askReveal],
     ["[data-fill]", fill],
+    ["[data-tick]", (b) => $$(`input[name="${b.dataset.tick}"]`, b.form).forEach((each) => { each.checked = b.checked; })],
   ];
 
   document.addEventListener("click", (event) => {
