@@ -26,6 +26,10 @@ from portal.access.permissions import require
 from portal.access.tree import BadTree, Row
 from portal.clock import Clock
 
+CREATE, CHANGE, MOVE = "create union", "change union", "move union"
+MOVES = (CHANGE, MOVE)
+"""What the audit trail calls acts by which a union may hang elsewhere: an import changes both."""
+
 
 class UnknownUnion(BadTree):
     """No union has this code."""
@@ -73,7 +77,7 @@ def import_tree(session: Session, actor: Actor, clock: Clock, rows: Sequence[Row
     _place_all(session, list(known.values()))
     touched = [(known[row.code], change) for row, change in zip(ordered, changes, strict=True)]
     _record(session, actor, clock.now(), [(at, change) for at, change in touched if change])
-    created, changed = (changes.count(f"{word} union") for word in ("create", "change"))
+    created, changed = changes.count(CREATE), changes.count(CHANGE)
     return Imported(len(rows), created, changed, len(rows) - created - changed)
 
 
@@ -101,7 +105,7 @@ def create_organization(
     session.add(place)
     session.flush()
     _place(place, parent)
-    _record(session, actor, clock.now(), [(place, "create union")])
+    _record(session, actor, clock.now(), [(place, CREATE)])
     return place
 
 
@@ -124,7 +128,7 @@ def edit_organization(
     place.name, place.name_key, place.nature = row.name, name_key(row.name), row.nature or None
     place.industry, place.is_active = industry, is_active
     place.version += 1
-    _record(session, actor, clock.now(), [(place, "change union")])
+    _record(session, actor, clock.now(), [(place, CHANGE)])
     return place
 
 
@@ -144,7 +148,7 @@ def move_organization(
     place.version += 1
     session.flush()
     _place_all(session, [parent, *subtree])
-    _record(session, actor, clock.now(), [(place, "move union")])
+    _record(session, actor, clock.now(), [(place, MOVE)])
     return place
 
 
@@ -177,14 +181,14 @@ def _apply(session: Session, row: Row, known: dict[str, Organization]) -> str:
     if place is None:
         known[row.code] = place = _new(row, parent)
         session.add(place)
-        return "create union"
+        return CREATE
     new = (row.name, row.kind, row.nature or None, parent)
     if (place.name, place.kind, place.nature, place.parent) == new:
         return ""
     place.name, place.kind, place.nature, place.parent = new
     place.name_key = name_key(row.name)
     place.version += 1
-    return "change union"
+    return CHANGE
 
 
 def _new(row: Row, parent: Organization | None) -> Organization:

@@ -37,6 +37,7 @@ from portal.funding.budget import budget_of, other_budgets, spend, take_turn
 from portal.funding.dues import dues_of, has_money, paid_fen, payer_of
 from portal.funding.papers import refuse_missing
 from portal.funding.reach import charge_others, first_short, payable, reached
+from portal.funding.returned import release_moved
 from portal.funding.routes import due_day
 from portal.policy.facts import source
 from portal.policy.shares import DECIDED, needs_of
@@ -77,6 +78,7 @@ def make_batch(
     """
     require(actor, "payment:make")
     take_turn(session, programme.id)
+    release_moved(session, actor, clock.now(), programme)
     budget, rows = budget_of(session, programme), payable(session, programme)
     for _attempt in range(5):
         others, remaining = other_budgets(session, programme), budget.cap_fen - budget.spent_fen

@@ -20,6 +20,7 @@ from sqlalchemy.orm import Session, aliased
 
 from models.application import APPROVED, REFUSED, RETURNED, WAITING, Application
 from models.application import PAID as PAID_OUT
+from models.audit import AuditEntry
 from models.funding import (
     CANCELLED,
     UNDONE,
@@ -28,8 +29,10 @@ from models.funding import (
     PaymentReversal,
     PaymentShare,
 )
+from models.organization import Organization
 from models.programme import Programme
 from models.sharing import Instalment, Share
+from portal.access.organizations import MOVES
 from portal.funding.adjusted import is_regular, owed_back_fen
 from portal.funding.dues import city, dues_of, payee_of, payer_of, queue, release_of, standing
 from portal.funding.payout import is_paid_out
@@ -57,7 +60,10 @@ def _wrong_cases(session: Session) -> Iterator[str]:
             PaymentBatch.state != CANCELLED,
             or_(
                 Application.state.not_in((WAITING, RETURNED, APPROVED, PAID_OUT, REFUSED)),
-                PaymentBatch.district_id.not_in((Application.district_id, city())),
+                and_(
+                    PaymentBatch.district_id.not_in((Application.district_id, city())),
+                    ~_was_moved(),
+                ),
             ),
         )
     )
@@ -128,6 +134,7 @@ def _wrong_bearers(session: Session) -> Iterator[str]:
         rows = session.scalars(
             select(Application.number)
             .join(Payment, Payment.application_id == Application.id)
+            .join(PaymentBatch, PaymentBatch.id == Payment.batch_id)
             .join(PaymentShare, PaymentShare.payment_id == Payment.id)
             .outerjoin(PaymentReversal, PaymentReversal.payment_id == Payment.id)
             .where(
@@ -135,10 +142,30 @@ def _wrong_bearers(session: Session) -> Iterator[str]:
                 PaymentShare.share_key == row.key,
                 PaymentReversal.id.is_(None),
                 PaymentShare.payer_id != chosen,
+                ~_was_moved(),
             )
         )
         for number in rows:
             yield f"payment: {row.key} of application {number} is not borne by who was chosen"
+
+
+def _was_moved() -> ColumnElement[bool]:
+    """Whether the case's union, or one above it, was hung elsewhere since the batch was made; its
+    batch names the district that it belonged to then."""
+    union, above = aliased(Organization), aliased(Organization)
+    return (
+        select(AuditEntry.id)
+        .join(above, above.id == AuditEntry.entity_id)
+        .join(union, union.path.startswith(above.path))
+        .where(
+            AuditEntry.entity == "organization",
+            AuditEntry.action.in_(MOVES),
+            AuditEntry.at >= PaymentBatch.made_at,
+            union.id == Application.organization_id,
+        )
+        .correlate(Application, PaymentBatch)
+        .exists()
+    )
 
 
 def _paid_again(session: Session) -> Iterator[str]:

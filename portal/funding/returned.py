@@ -15,11 +15,12 @@ from models.adjustment import APPROVED, DONE, FIRST_PLACE, Adjustment
 from models.adjustment import CANCELLED as CANCELLED_ADJUSTMENT
 from models.application import REFUSED, RETURNED, WITHDRAWN, Application
 from models.funding import BOUNCED, CANCELLED, Payment, PaymentReversal, PaymentShare
+from models.programme import Programme
 from portal.access.actor import Actor
 from portal.funding import ledger
 from portal.funding.adjustment_record import record_adjustments
 from portal.funding.budget import put_back, take_turn
-from portal.funding.dues import dues_of, payer_of
+from portal.funding.dues import city, dues_of, payer_of
 from portal.policy.facts import source
 from portal.policy.shares import needs_of
 
@@ -39,15 +40,32 @@ def take_turns(session: Session, cases: Cases) -> None:
         take_turn(session, programme_id)
 
 
-def release(session: Session, actor: Actor, now: datetime, cases: Cases) -> None:
-    """Put what the bank returned of *cases*, and was not paid again, back into the budgets."""
-    payments = select(Payment).where(*_lying(cases)).order_by(Payment.id)
+def release(
+    session: Session, actor: Actor, now: datetime, cases: Cases, *where: ColumnElement[bool]
+) -> None:
+    """Put what the bank returned of *cases*, and was not paid again, back into the budgets; *where*
+    narrows their payments."""
+    payments = select(Payment).where(*_lying(cases), *where).order_by(Payment.id)
     for payment in session.scalars(payments).all():
         ledger.release(session, actor, now, payment)
         given: Counter[int] = Counter()
         for (_key, payer_id), fen in _bore(session, payment).items():
             given[payer_id] += fen
         put_back(session, payment.batch.programme_id, given)
+
+
+def release_moved(session: Session, actor: Actor, now: datetime, programme: Programme) -> None:
+    """Put back what was borne by a district that the union of its case has left since: the next
+    batch asks the one that it belongs to."""
+    returned = select(PaymentReversal.payment_id).where(PaymentReversal.kind == BOUNCED)
+    parties = (Application.organization_id, Application.district_id, city())
+    left = exists().where(
+        PaymentShare.payment_id == Payment.id,
+        Application.id == Payment.application_id,
+        *(PaymentShare.payer_id.is_distinct_from(party) for party in parties),
+    )
+    own = select(Application.id).where(Application.programme_id == programme.id)
+    release(session, actor, now, own, Payment.id.in_(returned), left)
 
 
 def settle_return(session: Session, actor: Actor, now: datetime, payment: Payment) -> None:

@@ -22,6 +22,7 @@ from models.patent import Patent
 from models.types import Fen
 from portal.access.accounts import create_account, system_actor
 from portal.access.actor import Actor
+from portal.access.organizations import create_organization, move_organization
 from portal.access.permissions import NotAllowed
 from portal.funding import ledger
 from portal.funding.adjusting import (
@@ -452,6 +453,29 @@ def test_a_later_instalment_follows_the_new_award(session: Session, tmp_path: Pa
     )  # fmt: skip
     assert (walk.case.state, session.get_one(Adjustment, made.id).state) == ("paid", "done")
     assert affected(session, finance, programme).rows[0].difference_fen == -3_000_00
+    assert list(violations(session)) == []
+
+
+@pytest.mark.plain
+def test_what_the_bank_returned_is_asked_of_the_district_that_a_union_moved_to(
+    session: Session, tmp_path: Path
+) -> None:
+    walk, finance, _approver = _project(session, tmp_path)
+    clock, case = walk.book.after, walk.case
+    payment = last_payment(session, case.number, 1)
+    assert payment is not None
+    reverse_payment(session, finance, clock, payment, BOUNCED, clock.today(), "账号有误")
+    place = create_organization(
+        session, system_actor(session), clock, code="E", name="戊区总工会", kind="district",
+        parent=session.get_one(Organization, 1),
+    )  # fmt: skip
+    move_organization(session, system_actor(session), clock, case.organization_id, place.id)
+    session.expire_all()
+    again = _pay(walk, place)
+    assert _borne(session, again) == {"city": 6_000_00, "district-double": 12_000_00}
+    assert session.scalars(select(Budget.spent_fen)).one() == 6_000_00
+    left = [row for row in ledger.statement(session) if row["purse"] == "returned"]
+    assert {row["amount_fen"] for row in left} == {0}
     assert list(violations(session)) == []
 
 
