@@ -72,9 +72,13 @@ def decide_page(rows: Sequence[Adjustment], approve: bool) -> DecidePage:
 
 def award_after(adjustment: Adjustment) -> int:
     """What the case is awarded with *adjustment*, in fen."""
-    case = adjustment.application
     counted = adjustment.fen if adjustment.state not in IN_FORCE else 0
-    return _approved(case) + (case.adjusted_fen or 0) + counted
+    return award_of(adjustment.application) + counted
+
+
+def award_of(case: Application) -> int:
+    """What *case* is awarded with the adjustments in force, in fen."""
+    return _approved(case) + (case.adjusted_fen or 0)
 
 
 def _approved(case: Application) -> int:

@@ -11,6 +11,7 @@ from markupsafe import Markup
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 
+from admin_views.adjustment_words import award_of
 from admin_views.application_cells import MARKS, VERDICT_MARKS, book, due_mark
 from admin_views.application_evidence import evidence_sections
 from admin_views.application_files import shown_files
@@ -95,6 +96,7 @@ def _standing(application: Application) -> Section:
             Fact(_("Status"), cells.status(word, MARKS.get(application.state, "closed"))),
             Fact(_("Verdict"), cells.verdict(verdict)),
             Fact(_("Amount"), cells.amount(application.amount_fen, sign=True)),
+            *_adjusted(application),
             Fact(_("Programme"), application.programme.title),
             Fact(_("Submitted on"), cells.day(application.submitted_on)),
             *_due(application),
@@ -102,6 +104,12 @@ def _standing(application: Application) -> Section:
             *panel_facts(application),
         ],
     )
+
+
+def _adjusted(application: Application) -> list[Fact]:
+    if not application.adjusted_fen:
+        return []
+    return [Fact(_("Award with adjustments"), cells.amount(award_of(application), sign=True))]
 
 
 def _due(application: Application) -> list[Fact]:

@@ -36,6 +36,7 @@ from portal.clock import Clock
 from portal.funding.adjustment_record import (
     Done,
     NothingToAdjust,
+    Outdated,
     hold_cases,
     is_recovered,
     record_adjustments,
@@ -73,7 +74,7 @@ def decide_adjustments(
     """Approve or refuse the proposals *ids* of others that *actor* sees; a refusal has a reason.
 
     A proposal whose case has moved since, so that it would settle something else, is left. Raises
-    ``NotAllowed``, ``NoReason`` or ``NothingToAdjust``.
+    ``NotAllowed``, ``NoReason``, ``Outdated`` or ``NothingToAdjust``.
     """
     require(actor, "adjustment:approve")
     reason = reason.strip() if approve and not reason.strip() else worded(reason)
@@ -82,12 +83,13 @@ def decide_adjustments(
     cases = [row.application_id for row in rows]
     take_turns(session, cases)
     hold_cases(session, cases)
+    waiting = len(rows)
     if approve:
         rows = _as_proposed(session, rows)
     taken = _move(session, actor, clock.now(), rows, PROPOSED, APPROVED if approve else REFUSED,
                   reason)  # fmt: skip
     if not taken:
-        raise NothingToAdjust()
+        raise Outdated() if waiting > len(rows) else NothingToAdjust()
     if approve:
         _carry_out(session, actor, clock.now(), taken, +1, reason)
     action = "adjustment:approve" if approve else "adjustment:refuse"

@@ -28,6 +28,14 @@ class NothingToAdjust(Refusal):
     message = N_("None of the chosen cases can be adjusted. Please look at the list again.")
 
 
+class Outdated(NothingToAdjust):
+    """What was proposed would settle something else today."""
+
+    message = N_(
+        "Money of these cases moved since this was proposed. Cancel it and propose it again."
+    )
+
+
 class TooManyCases(Refusal):
     """More cases than one act takes."""
 

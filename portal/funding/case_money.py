@@ -10,8 +10,8 @@ from sqlalchemy import and_, select
 from sqlalchemy.orm import Session
 
 from models.application import Application
-from models.funding import CANCELLED, Payment, PaymentBatch, PaymentReversal
-from portal.funding.dues import dues_of, is_released
+from models.funding import BOUNCED, CANCELLED, Payment, PaymentBatch, PaymentReversal
+from portal.funding.dues import Due, dues_of, is_released
 from portal.policy.allocations import guards_of, may_be_paid
 from portal.policy.facts import source
 from portal.policy.shares import needs_of
@@ -31,7 +31,11 @@ class Portion:
 
 @dataclass(frozen=True)
 class Part:
-    """An instalment in fen: whether it is released, and the batch that paid it, if any."""
+    """An instalment, whether it is released, and the batch that paid it, if any.
+
+    ``fen`` is what that batch pays, whatever the award came to later; of one that is still to be
+    paid, or paid again, what it comes to today.
+    """
 
     title: str
     fen: int | None
@@ -67,29 +71,40 @@ def money_of(session: Session, application: Application) -> tuple[list[Portion],
     ]
     rest, paid = row[len(parts) :], _payments(session, application)
     found = [
-        Part(
-            due.row.title if due.row else "",
-            _whole(fen),
-            bool(released),
-            *paid.get(due.place, ("", None, "")),
-        )
+        _part(due, _whole(fen), bool(released), paid.get(due.place))
         for due, fen, released in zip(dues, rest[::2], rest[1::2], strict=True)
     ]
     return portions, found
+
+
+def _part(due: Due, fen: int | None, released: bool, paid: Any) -> Part:
+    title = due.row.title if due.row else ""
+    if paid is None:
+        return Part(title, fen, released, "", None, "")
+    again = paid.kind == BOUNCED
+    return Part(
+        title, fen if again else paid.amount_fen, released, paid.number, paid.paid_on,
+        paid.kind or "",
+    )  # fmt: skip
 
 
 def _whole(fen: Any) -> int | None:
     return None if fen is None else int(fen)
 
 
-def _payments(
-    session: Session, application: Application
-) -> dict[int, tuple[str, date | None, str]]:
+def _payments(session: Session, application: Application) -> dict[int, Any]:
+    """The last payment of each instalment, by its place."""
     rows = session.execute(
-        select(Payment.instalment, PaymentBatch.number, PaymentBatch.paid_on, PaymentReversal.kind)
+        select(
+            Payment.instalment,
+            Payment.amount_fen,
+            PaymentBatch.number,
+            PaymentBatch.paid_on,
+            PaymentReversal.kind,
+        )
         .join(PaymentBatch, PaymentBatch.id == Payment.batch_id)
         .outerjoin(PaymentReversal, PaymentReversal.payment_id == Payment.id)
         .where(Payment.application_id == application.id, PaymentBatch.state != CANCELLED)
         .order_by(Payment.attempt)
     )
-    return {place: (number, on, kind or "") for place, number, on, kind in rows}
+    return {row.instalment: row for row in rows}

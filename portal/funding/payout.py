@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import func, insert, literal, select, update
+from sqlalchemy import CTE, func, insert, literal, select, update
 from sqlalchemy.orm import Session
 
 from models.application import APPROVED, Application
@@ -44,9 +44,18 @@ from portal.policy.shares import DECIDED, needs_of
 
 
 class NothingToPay(Refusal):
-    """No approved case of the district waits for money that the budget still has."""
+    """No approved case of the district waits for money."""
 
-    message = N_("No approved application of this union can be paid from what the budget has left.")
+    message = N_("No approved application of this union waits to be paid.")
+
+
+class OutOfReach(NothingToPay):
+    """Some wait, and the city federation's budget does not reach the first of them."""
+
+    message = N_(
+        "The city federation's budget does not reach the next payment of this union: for it and "
+        "those before it %(missing)s yuan are missing."
+    )
 
 
 class NotInThatState(Refusal):
@@ -74,7 +83,8 @@ def make_batch(
     federation of those that go straight to people's accounts.
 
     Every payer's budget is charged with its part, or none is. Raises ``NoBudget``, ``BudgetShort``
-    where a payer's own budget does not reach the next instalment, or ``NothingToPay``.
+    where a payer's own budget does not reach the next instalment, ``OutOfReach`` where the city
+    federation's does not, or ``NothingToPay``.
     """
     require(actor, "payment:make")
     take_turn(session, programme.id)
@@ -89,7 +99,7 @@ def make_batch(
         if not count and short is not None and short.reach <= remaining:
             raise short.refusal(session, programme)
         if not count:
-            raise NothingToPay()
+            raise _nothing(session, rows, district, remaining)
         with session.begin_nested():
             if spend(session, budget, int(own)):
                 batch = PaymentBatch(
@@ -107,6 +117,17 @@ def make_batch(
                 return _write(session, actor, clock.now(), programme, batch, chosen)
         session.refresh(budget)
     raise BudgetBusy()
+
+
+def _nothing(session: Session, rows: CTE, district: Organization, remaining: int) -> NothingToPay:
+    """Why *remaining* fen pay nothing of *rows* (``payable``) for *district*."""
+    beyond = select(func.min(rows.c.reach)).where(
+        rows.c.payee_id == district.id, rows.c.reach > remaining
+    )
+    reach = session.scalar(beyond)
+    if reach is None:
+        return NothingToPay()
+    return OutOfReach(missing=f"{(int(reach) - remaining) / 100:,.2f}")
 
 
 def mark_transferred(

@@ -31,10 +31,11 @@ from portal.funding.adjusting import (
     cancel_adjustment,
     decide_adjustments,
 )
-from portal.funding.adjustment_record import NothingToAdjust
+from portal.funding.adjustment_record import NothingToAdjust, Outdated
 from portal.funding.affected import OWN, Affected, affected
 from portal.funding.budget import set_budget
 from portal.funding.cancelling import cancel_batch
+from portal.funding.case_money import money_of
 from portal.funding.payout import NothingToPay, make_batch, mark_paid, mark_transferred
 from portal.funding.proposing import (
     HasAdjustment,
@@ -302,6 +303,23 @@ def test_what_comes_back_whole_is_not_owed_in_part(cash: Cash) -> None:
     cash.proves()
 
 
+@pytest.mark.plain
+def test_a_case_tells_what_its_batch_paid(cash: Cash) -> None:
+    first, _second = cash.ids
+    session = cash.desk.session
+    cash.paid()
+    less = propose_amount(session, cash.finance, CLOCK, cash.desk.case(first), -400_00, WHY)
+    cash.approve(less.id)
+    _portions, (part,) = money_of(session, cash.desk.case(first))
+    assert part.fen == 1000_00
+    payment = last_payment(session, cash.desk.case(first).number, 1)
+    assert payment is not None
+    reverse_payment(session, cash.finance, CLOCK, payment, BOUNCED, TODAY, "账号有误")
+    _portions, (part,) = money_of(session, cash.desk.case(first))
+    assert part.fen == 600_00
+    cash.proves()
+
+
 def test_what_was_not_sent_is_not_owed(cash: Cash) -> None:
     first, _second = cash.ids
     session = cash.desk.session
@@ -341,7 +359,7 @@ def test_a_proposal_that_would_settle_something_else_is_left(cash: Cash) -> None
         cash.desk.session, cash.finance, CLOCK, cash.desk.case(first), -300_00, WHY
     )
     batch = cash.batch()
-    with pytest.raises(NothingToAdjust):
+    with pytest.raises(Outdated):
         cash.approve(made.id)
     cancel_adjustment(cash.desk.session, cash.finance, CLOCK, cash.adjusted(first), "已进批次")
     fresh = propose_amount(

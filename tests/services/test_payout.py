@@ -19,6 +19,7 @@ from portal.funding.payout import (
     BadDay,
     NothingToPay,
     NotInThatState,
+    OutOfReach,
     make_batch,
     mark_paid,
     mark_transferred,
@@ -93,7 +94,7 @@ def test_the_budget_reaches_the_first_approved(desk: Desk, finance: Actor, city:
     assert paid == [*earlier, more[0]]
     budget = desk.session.scalars(select(Budget)).one()
     assert (budget.spent_fen, budget.cap_fen) == (2_000_00, 2_500_00)
-    with pytest.raises(NothingToPay):
+    with pytest.raises(OutOfReach, match=r"500\.00 yuan"):
         _batch(desk, finance, city)
     assert list(violations(desk.session)) == []
 
