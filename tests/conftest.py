@@ -15,10 +15,11 @@ import shutil
 import tempfile
 import threading
 from collections.abc import Callable, Generator, Iterator
+from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 from argon2 import PasswordHasher
@@ -41,6 +42,7 @@ from tests.support import postgres
 from tests.support.apps import kept_app
 from tests.support.cases import ROLES, published
 
+_Put = TypeVar("_Put", bound=Callable[[Flask, Path], Any])
 PASSWORD = "kite-plum-91-harbour"
 TODAY = date(2026, 5, 20)
 MEMORY, ROOM = Path("/dev/shm"), 2**31
@@ -147,45 +149,69 @@ STOCKED = {"desk", "hall", "office", "till"}
 """Those that begin with the 2026 programme in force and who takes part, too."""
 
 
+@dataclass(frozen=True)
+class Fill:
+    """What a database begins with, put over what *after* has; it gives plain values."""
+
+    after: str
+    put: Callable[[Flask, Path], Any]
+
+
+_FILLS: dict[str, Fill] = {}
+
+
+def fills(name: str, *, after: str) -> Callable[[_Put], _Put]:
+    """Have the function fill the databases that begin with *name*: a module names it by its
+    ``template``, and gets what the function gave as ``begun``."""
+
+    def mark(put: _Put) -> _Put:
+        _FILLS[name] = Fill(after, put)
+        return put
+
+    return mark
+
+
 @dataclass
 class Templates:
     """Databases to copy, by what they have; each is made when first asked for."""
 
     home: Path
     server: Callable[[], str]
-    made: dict[tuple[str, str], str] = field(default_factory=dict)
+    told: dict[tuple[str, str], Any] = field(default_factory=dict)
+    """By kind of database and what it has: what its fill gave when it was made."""
 
     def sqlite(self, filled: str) -> Path:
         """The file of the database that is so *filled*."""
         path = self.home / f"{filled}.db"
-        if ("sqlite", filled) not in self.made:
+        if ("sqlite", filled) not in self.told:
             if filled != "migrated":
-                shutil.copy(self.sqlite(_FROM[filled]), path)
-            self._fill(filled, f"sqlite:///{path}")
-            self.made["sqlite", filled] = path.name
+                shutil.copy(self.sqlite(_FILLS[filled].after), path)
+            self.told["sqlite", filled] = self._fill(filled, f"sqlite:///{path}")
         return path
 
     def postgresql(self, filled: str) -> str:
         """The name of the database that is so *filled*."""
-        if ("postgresql", filled) not in self.made:
-            before = "template0" if filled == "migrated" else self.postgresql(_FROM[filled])
+        if ("postgresql", filled) not in self.told:
+            empty = filled == "migrated"
+            before = "template0" if empty else self.postgresql(_FILLS[filled].after)
             create_database(self.server(), filled, before)
-            self._fill(filled, self.server().format(name=filled))
-            self.made["postgresql", filled] = filled
+            url = self.server().format(name=filled)
+            self.told["postgresql", filled] = self._fill(filled, url)
         return filled
 
-    def _fill(self, filled: str, url: str) -> None:
-        app = kept_app(make_config(url, self.home))
+    def _fill(self, filled: str, url: str) -> Any:
+        app, told = kept_app(make_config(url, self.home)), None
         with app.app_context():
             if filled == "migrated":
                 upgrade()
             else:
                 begin_writing()
-                _FILLS[filled](app)
+                told = _FILLS[filled].put(app, self.home)
                 db.session.commit()
                 begin_writing(False)
                 db.session.remove()
             db.engine.dispose()
+        return told
 
 
 @pytest.fixture(scope="session")
@@ -217,9 +243,15 @@ def dialect() -> str:
 
 @pytest.fixture
 def template(request: pytest.FixtureRequest) -> str:
-    """What the test's database has; override it where such a fixture builds its own city."""
+    """What the test's database has; a module that begins with something else overrides it."""
     asked = set(request.fixturenames)
     return "stocked" if STOCKED & asked else "planted" if PLANTED & asked else "migrated"
+
+
+@pytest.fixture
+def begun(app: Flask, template: str, dialect: str, templates: Templates) -> Any:
+    """What the fill of the test's database gave."""
+    return deepcopy(templates.told[dialect, template])
 
 
 @pytest.fixture
@@ -344,16 +376,18 @@ def built(app: Flask) -> City:
     return city
 
 
-def stocked(app: Flask) -> None:
+@fills("planted", after="migrated")
+def _planted(app: Flask, _home: Path) -> None:
+    built(app)
+
+
+@fills("stocked", after="planted")
+def _stocked(app: Flask, _home: Path) -> None:
     """The 2026 programme in force, and who takes part."""
     city = built(app)
     published(db.session())
     for login_key, (role, code) in ROLES.items():
         city.person(login_key, role, code)
-
-
-_FROM = {"planted": "migrated", "stocked": "planted"}
-_FILLS: dict[str, Callable[[Flask], object]] = {"planted": built, "stocked": stocked}
 
 
 @pytest.fixture

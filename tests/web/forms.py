@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 from html.parser import HTMLParser
+from typing import Any
+
+from werkzeug.test import TestResponse
+
+from tests.web.pages import Browser
 
 
 class _Form(HTMLParser):
@@ -61,3 +66,8 @@ def filled(page: str) -> dict[str, list[str]]:
     form = _Form()
     form.feed(page)
     return form.values
+
+
+def change(browser: Browser, url: str, **changes: Any) -> TestResponse:
+    """Open the form at *url*, change some of its controls and send it."""
+    return browser.post(url, **(filled(browser.get(url).text) | changes))

@@ -16,9 +16,10 @@ from werkzeug.test import TestResponse
 
 from models.application import Application, Attachment
 from models.audit import AuditEntry
-from models.base import begin_writing, db
+from models.base import db
+from portal.access.actor import Actor
 from portal.verify import violations
-from tests.conftest import City
+from tests.conftest import City, built, fills
 from tests.support.cases import cells, entered
 from tests.support.files import (
     asking,
@@ -37,18 +38,24 @@ leaves_files_open = pytest.mark.filterwarnings("ignore:unclosed file:ResourceWar
 """The test client does, with the temporary file that it keeps a large body in."""
 
 
+@fills("files-asked-for", after="planted")
+def _asking(app: Flask, home: Path) -> tuple[dict[str, Actor], list[int]]:
+    town = built(app)
+    people = {login: town.person(login, *place) for login, place in PEOPLE.items()}
+    revision = asking(db.session(), home)
+    return people, entered(db.session(), people["writer"], revision, [cells(town.union("D1-1"), 1)])
+
+
 @pytest.fixture
-def hall(app: Flask, town: City, tmp_path: Path) -> Hall:
+def template() -> str:
+    """A case that needs files."""
+    return "files-asked-for"
+
+
+@pytest.fixture
+def hall(app: Flask, town: City, begun: tuple[dict[str, Actor], list[int]]) -> Hall:
     """A case of a programme that asks for files, entered by a district."""
-    with app.app_context():
-        begin_writing()
-        people = {login: town.person(login, *place) for login, place in PEOPLE.items()}
-        revision = asking(db.session(), tmp_path)
-        unit = town.union("D1-1")
-        ids = entered(db.session(), people["writer"], revision, [cells(unit, 1)])
-        db.session.commit()
-        begin_writing(False)
-    return Hall(app, town, people, ids)
+    return Hall(app, town, *begun)
 
 
 @pytest.fixture

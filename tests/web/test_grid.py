@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 
 import pytest
 from flask import Flask
@@ -15,7 +16,7 @@ from models.audit import AuditEntry
 from models.base import begin_writing, db
 from models.calendar import CalendarDay
 from models.decision import Decision
-from tests.conftest import City
+from tests.conftest import City, built, fills
 from tests.support.cases import CLOCK, cells, entered, published
 from tests.web.pages import Browser
 
@@ -49,19 +50,25 @@ class Office:
         return browser
 
 
+@fills("45-cases", after="stocked")
+def _cases(app: Flask, _home: Path) -> list[int]:
+    town = built(app)
+    people = {login: town.person(login, *place) for login, place in PEOPLE.items()}
+    unit = town.union("D1-1")
+    forms = [cells(unit, n) for n in range(45)]
+    return entered(db.session(), people["writer"], published(db.session()), forms)
+
+
 @pytest.fixture
-def office(app: Flask, town: City) -> Office:
+def template() -> str:
+    """What the list shows."""
+    return "45-cases"
+
+
+@pytest.fixture
+def office(app: Flask, begun: list[int]) -> Office:
     """45 cases that a district entered for one unit."""
-    with app.app_context():
-        begin_writing()
-        revision = published(db.session())
-        people = {login: town.person(login, *place) for login, place in PEOPLE.items()}
-        unit = town.union("D1-1")
-        forms = [cells(unit, n) for n in range(45)]
-        ids = entered(db.session(), people["writer"], revision, forms)
-        db.session.commit()
-        begin_writing(False)
-    return Office(app, ids)
+    return Office(app, begun)
 
 
 def _numbers(text: str) -> list[str]:
@@ -272,7 +279,7 @@ def test_markup_in_a_name_is_only_text(app: Flask, town: City) -> None:
         writer = town.person("writer", "district", "D1")
         name = '"><img src=x onerror=alert(1)>{{7*7}}'
         entered(
-            db.session(), writer, revision, [cells(town.union("D1-1"), 1, applicant__name=name)]
+            db.session(), writer, revision, [cells(town.union("D1-1"), 99, applicant__name=name)]
         )
         db.session.commit()
         begin_writing(False)

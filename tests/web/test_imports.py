@@ -37,6 +37,12 @@ def settings() -> dict[str, object]:
 
 
 @pytest.fixture
+def template() -> str:
+    """The programme is in force."""
+    return "stocked"
+
+
+@pytest.fixture
 def labels(app: Flask, town: City) -> dict[str, str]:
     """The programme in force with four people; gives field key → heading."""
     with app.app_context():

@@ -8,6 +8,7 @@ import zipfile
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -22,7 +23,7 @@ from models.publicity import NoticeEntry, Objection, PublicNotice
 from portal.access.accounts import system_actor
 from portal.clock import Clock
 from portal.policy.packs import draft
-from tests.conftest import City
+from tests.conftest import City, fills
 from tests.support.panels import Hall
 from tests.web.forms import filled
 from tests.web.pages import Browser
@@ -40,8 +41,8 @@ def settings() -> dict[str, object]:
 
 @pytest.fixture
 def template() -> str:
-    """The hall builds its own city."""
-    return "migrated"
+    """The two projects and everybody who works on them."""
+    return "two-projects"
 
 
 @dataclass
@@ -65,37 +66,37 @@ class Desk:
             return int(db.session.scalar(select(func.count()).select_from(table)) or 0)  # type: ignore[arg-type]
 
 
+@fills("two-projects", after="migrated")
+def _two_projects(app: Flask, home: Path) -> dict[str, Any]:
+    hall = Hall(db.session(), home, CODE)
+    hall.at(MONDAY)
+    scored = hall.enter({"district": "D1"}, field__score="")
+    listed = hall.enter({"district": "D2"})
+    hall.on(["unit", "district", "qualify"], [scored, listed])
+    hall.on(["panel", "list"], [listed])
+    city = City(app)
+    for row in db.session.scalars(select(Organization)):
+        city.unions[row.code] = row.id
+    for login, role, code in (
+        ("centre", "city-centre", "C"),
+        ("approver", "city-approver", "C"),
+        ("auditor", "auditor", "C"),
+        ("near", "district", "D1"),
+        ("far", "district", "D2"),
+    ):
+        city.person(login, role, code)
+    for login in ("expert", "other"):
+        who = city.person(login, "expert", "C")
+        made = Expert(name=login, account_id=who.account_id, version=1, is_active=True)
+        db.session.add(made)
+    stages = {row.key: row.id for row in hall.revision.stages}
+    return {"scored": scored, "listed": listed, "stages": stages}
+
+
 @pytest.fixture
-def desk(app: Flask, tmp_path: Path) -> Desk:
+def desk(app: Flask, begun: dict[str, Any]) -> Desk:
     """The two projects and everybody who works on them."""
-    with app.app_context():
-        begin_writing()
-        hall = Hall(db.session(), tmp_path, CODE)
-        hall.at(MONDAY)
-        scored = hall.enter({"district": "D1"}, field__score="")
-        listed = hall.enter({"district": "D2"})
-        hall.on(["unit", "district", "qualify"], [scored, listed])
-        hall.on(["panel", "list"], [listed])
-        city = City(app)
-        for row in db.session.scalars(select(Organization)):
-            city.unions[row.code] = row.id
-        for login, role, code in (
-            ("centre", "city-centre", "C"),
-            ("approver", "city-approver", "C"),
-            ("auditor", "auditor", "C"),
-            ("near", "district", "D1"),
-            ("far", "district", "D2"),
-        ):
-            city.person(login, role, code)
-        for login in ("expert", "other"):
-            who = city.person(login, "expert", "C")
-            made = Expert(name=login, account_id=who.account_id, version=1, is_active=True)
-            db.session.add(made)
-        db.session.flush()
-        stages = {row.key: row.id for row in hall.revision.stages}
-        db.session.commit()
-        begin_writing(False)
-    return Desk(app, scored, listed, stages)
+    return Desk(app, **begun)
 
 
 def _give(desk: Desk, *logins: str) -> dict[str, int]:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from flask import Flask
 
-from models.base import begin_writing, db
+from models.base import db
 from portal.access.accounts import system_actor
 from portal.config import ROOT
 from portal.policy.packs import clone, draft, load_pack
-from tests.conftest import City
+from tests.conftest import fills
 from tests.support.cases import CLOCK, published
 from tests.web.pages import Browser
 
@@ -35,23 +36,28 @@ class Years:
         return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", answer.text))
 
 
+@fills("two-years", after="stocked")
+def _two_years(app: Flask, _home: Path) -> dict[str, int]:
+    session, system = db.session(), system_actor(db.session())
+    later = published(session)
+    earlier = load_pack(session, system, CLOCK, EARLIER)
+    amended = draft(session, system, CLOCK, later.programme.code)
+    amended.tiers[1].amount_fen = 1200_00
+    copied = clone(session, system, CLOCK, "sh-skill-2026", "next-year", "下一年", 2027, "N-")
+    rows = {"earlier": earlier, "later": later, "amended": amended, "copied": copied}
+    return {name: row.id for name, row in rows.items()}
+
+
 @pytest.fixture
-def years(app: Flask, town: City) -> Years:
-    """The two years, and two readers."""
-    with app.app_context():
-        begin_writing()
-        session, system = db.session(), system_actor(db.session())
-        later = published(session)
-        earlier = load_pack(session, system, CLOCK, EARLIER)
-        amended = draft(session, system, CLOCK, later.programme.code)
-        amended.tiers[1].amount_fen = 1200_00
-        copied = clone(session, system, CLOCK, "sh-skill-2026", "next-year", "下一年", 2027, "N-")
-        town.person("unit", "grass-roots", "D1-1")
-        rows = {"earlier": earlier, "later": later, "amended": amended, "copied": copied}
-        ids = {name: row.id for name, row in rows.items()}
-        db.session.commit()
-        begin_writing(False)
-    return Years(app, ids)
+def template() -> str:
+    """The two years, and who reads them."""
+    return "two-years"
+
+
+@pytest.fixture
+def years(app: Flask, begun: dict[str, int]) -> Years:
+    """The two years, and who reads them."""
+    return Years(app, begun)
 
 
 def test_two_years_read_as_sentences(years: Years) -> None:
