@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from io import BytesIO
 from typing import Any
 
@@ -15,7 +16,9 @@ from models.base import Refusal, db
 from models.programme import Programme, Revision
 from portal.access.permissions import may
 from portal.exchange.trial_sheet import write_trial
+from portal.funding.allocation_list import names_of
 from portal.policy.pack_rows import document_of
+from portal.policy.pool_demand import PoolDemand
 from portal.policy.simulate import Exhaustion, Simulation, simulate
 from portal.theme import cells
 from portal.theme.book import Reach, Trial
@@ -102,6 +105,7 @@ def _page(revision: Revision, offered: list[Programme], found: Simulation | None
         more=cells.yuan(found.more_fen) if found else "",
         less=cells.yuan(found.less_fen) if found else "",
         reach=_reach(found.exhaustion) if found and found.exhaustion else None,
+        pools=_pools(revision, found) if found else (),
         unnamed=found.flipped + found.repriced - len(found.flips) if found else 0,
         sheet_url=url_for(".trial_sheet", **query) if exports else "",
     )
@@ -112,6 +116,34 @@ def _districts(found: Simulation) -> list[tuple[str, str, str, str]]:
         (place.name, cells.yuan(place.before_fen), cells.yuan(place.after_fen), f"{place.flips:,}")
         for place in found.districts
     ]
+
+
+def _pools(revision: Revision, found: Simulation) -> list[tuple[str, ...]]:
+    told: list[tuple[str, ...]] = []
+    for row in revision.allocations:
+        pools = [pool for pool in found.pools if pool.key == row.key]
+        names = names_of(db.session(), revision, row.per, [pool.pool for pool in pools])
+        told += [_pool(pool, names[pool.pool] or _("All cases")) for pool in pools]
+    return told
+
+
+def _pool(pool: PoolDemand, name: str) -> tuple[str, ...]:
+    return (
+        pool.title,
+        name,
+        f"{pool.cases:,}",
+        "–" if pool.places is None else f"{pool.places:,}",
+        cells.yuan(pool.asked_fen),
+        "–" if pool.budget_fen is None else cells.yuan(pool.budget_fen),
+        _("; ").join(_lacks(pool)) or _("Enough"),
+    )
+
+
+def _lacks(pool: PoolDemand) -> Iterator[str]:
+    if pool.missing_places:
+        yield _("%(count)s places are missing", count=f"{pool.missing_places:,}")
+    if pool.missing_fen:
+        yield _("%(fen)s yuan are missing", fen=cells.yuan(pool.missing_fen))
 
 
 def _reach(reach: Exhaustion) -> Reach:

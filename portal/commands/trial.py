@@ -15,6 +15,7 @@ from portal.cli import verb, wants_json
 from portal.policy.pack_checks import checked
 from portal.policy.pack_rows import completed, document_of
 from portal.policy.packs import BadPack, revision_named
+from portal.policy.pool_demand import PoolDemand
 from portal.policy.set_against import DECIDED
 from portal.policy.simulate import Exhaustion, Flip, Simulation, simulate
 from portal.translations.words import gettext, told
@@ -102,7 +103,23 @@ def _money(found: Simulation) -> list[str]:
         lines.append(gettext("%(more)s yuan more for some, %(less)s yuan less for others", **sums))
     if found.exhaustion is not None:
         lines.append(_reach(found.exhaustion))
-    return lines
+    return [*lines, *map(_pool, found.pools)]
+
+
+def _pool(pool: PoolDemand) -> str:
+    """What a pool is asked for, and what it lacks."""
+    asked = gettext(
+        "%(title)s %(pool)s: %(cases)s applications, %(fen)s yuan asked for",
+        title=pool.title,
+        pool=pool.pool,
+        cases=f"{pool.cases:,}",
+        fen=_yuan(pool.asked_fen),
+    )
+    lacks = [gettext("%(fen)s yuan are missing", fen=_yuan(pool.missing_fen))]
+    lacks = lacks if pool.missing_fen else []
+    if pool.missing_places:
+        lacks.append(gettext("%(count)s places are missing", count=f"{pool.missing_places:,}"))
+    return "; ".join([asked, *lacks])
 
 
 def _reach(reach: Exhaustion) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,7 @@ from models.applicant import Applicant
 from models.application import Application
 from models.functions import draw_of
 from models.organization import Organization
+from models.programme import Revision
 from models.studio import Studio
 from portal.access.actor import Actor
 from portal.access.scope import CITY_DEPTH, visible
@@ -117,10 +118,16 @@ def pool_names(
     session: Session, run: AllocationRun, pools: Iterable[AllocationPool]
 ) -> dict[str, str]:
     """What each pool is called: unions, studios and tiers by their names."""
-    per, keys = row_of(run).per, [pool.pool for pool in pools]
+    return names_of(session, run.revision, row_of(run).per, [pool.pool for pool in pools])
+
+
+def names_of(
+    session: Session, revision: Revision, per: Sequence[str], keys: Collection[str]
+) -> dict[str, str]:
+    """The same of the pools *keys*, whose parts are *per* by the rules of *revision*."""
     parts = {key: key.split(BETWEEN, len(per) - 1) if per else [] for key in keys}
     named = [
-        _names(session, run, fact, {each[place] for each in parts.values()})
+        _names(session, revision, fact, {each[place] for each in parts.values()})
         for place, fact in enumerate(per)
     ]
     return {
@@ -129,9 +136,9 @@ def pool_names(
     }
 
 
-def _names(session: Session, run: AllocationRun, fact: str, values: set[str]) -> dict[str, str]:
+def _names(session: Session, revision: Revision, fact: str, values: set[str]) -> dict[str, str]:
     if fact == TIER:
-        return {row.key: row.title for row in run.revision.tiers}
+        return {row.key: row.title for row in revision.tiers}
     entity = _NAMED.get(fact)
     if entity is None:
         return {}

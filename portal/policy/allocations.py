@@ -7,7 +7,7 @@ approved. The arithmetic of a run is in ``portal.funding.allocation``.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import (
@@ -37,8 +37,17 @@ IDENTITIES = ("district", "unit", "studio")
 """Identities that a pool may be made for each of, kept by their numbers."""
 BETWEEN = "|"
 """What stands between the two values that name a pool."""
-_AMOUNT: Sql = Application.amount_fen.expression
-_KNOWN = {AWARD: replace(FACTS[AWARD], build=lambda _revision: _AMOUNT, needs=frozenset())}
+
+
+@dataclass(frozen=True)
+class Award:
+    """The tier and the amount of a case, as stored or as other rules judge it."""
+
+    tier: Sql
+    amount: Sql
+
+
+STORED = Award(Application.tier_key.expression, Application.amount_fen.expression)
 
 
 class NoPool(Refusal):
@@ -49,7 +58,7 @@ class NoPool(Refusal):
 
 def may_be_paid(revision: Revision) -> Sql:
     """Whether a case needs no run, or one granted it something."""
-    rows = [~_fits(row, revision) for row in revision.allocations]
+    rows = [~_fits(row, revision, STORED) for row in revision.allocations]
     return or_(Application.granted_fen.is_not(None), and_(true(), *rows))
 
 
@@ -62,17 +71,17 @@ def is_payable(revision: Revision) -> Sql:
     return Application.id.in_(own)
 
 
-def belongs(row: Allocation, revision: Revision) -> Sql:
-    """Whether *row* is the row of a case; unknown where its terms, or those before, are."""
+def belongs(row: Allocation, revision: Revision, award: Award = STORED) -> Sql:
+    """Whether *row* is the row of a case so judged; unknown where its terms, or earlier, are."""
     before = [each for each in revision.allocations if each.position < row.position]
-    return and_(_fits(row, revision), *(~_fits(each, revision) for each in before))
+    return and_(_fits(row, revision, award), *(~_fits(each, revision, award) for each in before))
 
 
-def pool_of(row: Allocation, revision: Revision) -> Sql:
-    """The pool of a case as text; unknown where a value is. Raises ``NoPool``."""
+def pool_of(row: Allocation, revision: Revision, award: Award = STORED) -> Sql:
+    """The pool of a case so judged as text; unknown where a value is. Raises ``NoPool``."""
     if not row.per:
         return literal("")
-    first, *others = (_pool_value(key, revision) for key in row.per)
+    first, *others = (_pool_value(key, revision, award.tier) for key in row.per)
     for other in others:
         first = first.op("||")(literal(BETWEEN)).op("||")(other)
     return first
@@ -135,14 +144,15 @@ def guards_of(revision: Revision) -> frozenset[Any]:
     return frozenset[Any]().union(*(known.needs for known in named))
 
 
-def _fits(row: Allocation, revision: Revision) -> Sql:
-    tier = Application.tier_key.in_(row.tiers) if row.tiers else true()
-    return and_(tier, guard_sql(row.when, revision, _KNOWN))
+def _fits(row: Allocation, revision: Revision, award: Award) -> Sql:
+    tier = award.tier.in_(row.tiers) if row.tiers else true()
+    known = replace(FACTS[AWARD], build=lambda _revision: award.amount, needs=frozenset())
+    return and_(tier, guard_sql(row.when, revision, {AWARD: known}))
 
 
-def _pool_value(key: str, revision: Revision) -> Sql:
+def _pool_value(key: str, revision: Revision, tier: Sql) -> Sql:
     if key == TIER:
-        return Application.tier_key.expression
+        return tier
     known = fact(key, revision)
     usable = known is not None and known.kind in (TEXT, CODE)
     if known is None or not usable or (known.is_key and key not in IDENTITIES):

@@ -27,6 +27,7 @@ from portal.policy.compile import Policy
 from portal.policy.judge import in_force, policy_for
 from portal.policy.pack_rows import SECTIONS, fill
 from portal.policy.packs import programme_called
+from portal.policy.pool_demand import PoolDemand, demands
 from portal.policy.set_against import DECIDED, exhaustion, set_against
 
 MOST_FLIPS = 50
@@ -95,6 +96,7 @@ class Simulation:
     change, ``repriced`` amounts that change without. Decided cases never change;
     ``decided_otherwise`` counts the approved and paid ones that would come out otherwise. A replay
     judges them like all others, so that it tells what they would get more (``more_fen``) or less.
+    ``pools`` tell what those of the rules' allocations are asked for.
     """
 
     cases: int = 0
@@ -109,6 +111,7 @@ class Simulation:
     more_fen: int = 0
     less_fen: int = 0
     exhaustion: Exhaustion | None = None
+    pools: list[PoolDemand] = field(default_factory=list)
     seconds: float = 0.0
 
 
@@ -140,6 +143,7 @@ def simulate(
         tally.add(actor, base, revision)
     if budget_fen is not None:
         tally.spend(actor, budget_fen)
+    tally.ask_pools(actor)
     return tally.told(time.perf_counter() - started)
 
 
@@ -208,6 +212,10 @@ class Tally:
         if self._policies:
             row = self.session.execute(exhaustion(self._policies, actor, budget_fen)).one()
             self.found.exhaustion = Exhaustion(budget_fen, row.day, row.cases, int(row.fen))
+
+    def ask_pools(self, actor: Actor) -> None:
+        """Tell what the pools are asked for by all that was added."""
+        self.found.pools = demands(self.session, self._policies, actor)
 
     def told(self, seconds: float = 0.0) -> Simulation:
         """The sum, its districts named and in the order of their codes."""

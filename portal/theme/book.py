@@ -122,8 +122,9 @@ class Reach:
 class Trial:
     """``portal/programme_trial.html``: the form of a trial, and what came of it.
 
-    ``districts`` are (name, before, after, flips) as ready text; ``unnamed`` counts the cases that
-    come out otherwise and are not in ``effect.flips``.
+    ``districts`` are (name, before, after, flips) as ready text, ``pools`` (allocation, pool,
+    cases, places, asked for, budget, what is missing); ``unnamed`` counts the cases that come out
+    otherwise and are not in ``effect.flips``.
     """
 
     title: str
@@ -136,6 +137,7 @@ class Trial:
     budget: str
     effect: Effect | None = None
     districts: Sequence[tuple[str, str, str, str]] = ()
+    pools: Sequence[tuple[str, ...]] = ()
     more: str = ""
     less: str = ""
     reach: Reach | None = None

@@ -73,6 +73,25 @@ def test_the_rules_in_force_change_nothing(
     ]
 
 
+def test_pools_are_asked_for_what_the_tried_rules_give(
+    desk: Desk, cases: list[int], document: dict[str, Any]
+) -> None:
+    lower, row, *others = document["tiers"]["rows"]
+    row["amount"] += 50
+    pool = {"title": "额度", "method": "first_come", "per": ["district"]}
+    rest = [each["key"] for each in (lower, *others)]
+    document["allocations"] = [
+        {"key": "first", "tiers": [row["key"]], "budget": 2500, "places": 2, **pool},
+        {"key": "rest", "tiers": rest, "budget": 2000, **pool},
+    ]
+    first, others = _try(desk, document).pools
+    assert (first.key, first.cases, first.places, first.asked_fen) == ("first", 3, 2, 3150_00)
+    assert (first.missing_places, first.missing_fen) == (1, 650_00)
+    assert (others.key, others.cases, others.places, others.asked_fen) == ("rest", 1, None, 2000_00)
+    assert (others.missing_places, others.missing_fen) == (0, 0)
+    assert first.pool == others.pool == str(desk.case(cases[0]).district_id)
+
+
 def test_a_later_date_floor_flips_cases_and_says_why(
     desk: Desk, cases: list[int], document: dict[str, Any]
 ) -> None:
