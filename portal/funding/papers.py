@@ -141,12 +141,16 @@ def payers_of(session: Session, batch: PaymentBatch) -> list[tuple[str, bool, in
     return [(name, on_top, int(fen)) for name, on_top, fen in rows]
 
 
+def missing_papers(session: Session, batch: PaymentBatch) -> list[str]:
+    """The kinds of papers that *batch* needs and that were not given, in their order."""
+    given = papers_of(session, batch)
+    return [kind for kind in wanted(session, batch) if kind not in given]
+
+
 def refuse_missing(session: Session, batch: PaymentBatch) -> None:
     """Raise ``PaperMissing`` for the first wanted paper that is not there."""
-    given = papers_of(session, batch)
-    for kind in wanted(session, batch):
-        if kind not in given:
-            raise PaperMissing(number=batch.number, paper=Because(PAPERS[kind]))
+    for kind in missing_papers(session, batch):
+        raise PaperMissing(number=batch.number, paper=Because(PAPERS[kind]))
 
 
 def _hold(session: Session, actor: Actor, batch: PaymentBatch) -> None:

@@ -23,6 +23,7 @@ from models.application import PAID as PAID_OUT
 from models.audit import AuditEntry
 from models.funding import (
     CANCELLED,
+    PAID,
     UNDONE,
     Payment,
     PaymentBatch,
@@ -35,6 +36,7 @@ from models.sharing import Instalment, Share
 from portal.access.organizations import MOVES
 from portal.funding.adjusted import is_regular, owed_back_fen
 from portal.funding.dues import city, dues_of, payee_of, payer_of, queue, release_of, standing
+from portal.funding.papers import missing_papers
 from portal.funding.payout import is_paid_out
 from portal.policy.shares import DECIDED, bearer_of
 
@@ -47,6 +49,7 @@ def violations(session: Session) -> Iterator[str]:
     yield from _wrong_bearers(session)
     yield from _paid_again(session)
     yield from _cancelled(session)
+    yield from _without_papers(session)
     yield from _skipped(session)
 
 
@@ -201,6 +204,14 @@ def _cancelled(session: Session) -> Iterator[str]:
     )
     for number in rows:
         yield f"payment: batch {number} and its payments disagree on being cancelled"
+
+
+def _without_papers(session: Session) -> Iterator[str]:
+    """A batch is paid once the papers are there that its programme wants."""
+    paid = select(PaymentBatch).where(PaymentBatch.state == PAID).order_by(PaymentBatch.id)
+    for batch in session.scalars(paid):
+        for kind in missing_papers(session, batch):
+            yield f"payment: batch {batch.number} was paid without its {kind}"
 
 
 def _skipped(session: Session) -> Iterator[str]:

@@ -150,6 +150,10 @@ def test_a_programme_that_wants_a_receipt_is_not_paid_without(
     give_paper(session, walk.who("city-centre"), clock, batch, CONFIRMATION, clock.today())
     with pytest.raises(PaperMissing):
         mark_paid(session, finance, clock, batch, clock.today())
+    undone = session.begin_nested()
+    session.execute(update(PaymentBatch).values(state=PAID, paid_on=clock.today()))
+    assert f"payment: batch {batch.number} was paid without its {RECEIPT}" in violations(session)
+    undone.rollback()
     give_paper(session, walk.who("city-centre"), clock, batch, RECEIPT, clock.today())
     mark_paid(session, finance, clock, batch, clock.today())
     assert walk.case.state == PAID
