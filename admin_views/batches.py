@@ -214,7 +214,7 @@ class BatchView(BatchPapers, PortalModelView):
             return redirect(back)
 
         def do() -> Response:
-            if form.seen_version.data != str(batch.version):
+            if form.seen_version.seen != batch.version:
                 raise BatchMoved()
             step(db.session(), current_actor(), clock(), batch, form.on.data)
             flash(_("Batch %(number)s was updated.", number=batch.number), "success")

@@ -16,6 +16,13 @@ from sqlalchemy.dialects.postgresql import JSONB
 Fen = NewType("Fen", int)
 """An amount of money in fen (分), one hundredth of a yuan. Never a float."""
 
+
+def in_yuan(fen: int) -> str:
+    """*fen* as yuan with both decimals: 200050 is ``2,000.50``."""
+    whole, cents = divmod(abs(fen), 100)
+    return f"{'-' if fen < 0 else ''}{whole:,}.{cents:02d}"
+
+
 JSON = SqlJson(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
 
 ORDERED_JSON = SqlJson(none_as_null=True)

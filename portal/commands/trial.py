@@ -10,6 +10,7 @@ import click
 
 from models.application import ELIGIBLE, HELD, INELIGIBLE, VERDICTS
 from models.base import N_, db
+from models.types import in_yuan
 from portal.access.accounts import system_actor
 from portal.cli import verb, wants_json
 from portal.policy.pack_checks import checked
@@ -68,13 +69,15 @@ def trial_text(found: Simulation) -> str:
         (told(_WORDS[kind], {}), f"{found.before[kind]:,}", f"{found.after[kind]:,}")
         for kind in (ELIGIBLE, HELD, INELIGIBLE, DECIDED)
     ]
-    rows.append((gettext("Money (yuan)"), _yuan(found.before["fen"]), _yuan(found.after["fen"])))
+    rows.append(
+        (gettext("Money (yuan)"), in_yuan(found.before["fen"]), in_yuan(found.after["fen"]))
+    )
     rows += [
         (f"  {key}", f"{sums['before']:,}", f"{sums['count']:,}")
         for key, sums in found.tiers.items()
     ]
     rows += [
-        (f"  {place.code} {place.name}", _yuan(place.before_fen), _yuan(place.after_fen))
+        (f"  {place.code} {place.name}", in_yuan(place.before_fen), in_yuan(place.after_fen))
         for place in found.districts
     ]
     return "\n".join(["\t".join(row) for row in rows] + _ends(found))
@@ -99,7 +102,7 @@ def _ends(found: Simulation) -> list[str]:
 def _money(found: Simulation) -> list[str]:
     lines = []
     if found.more_fen or found.less_fen:
-        sums = {"more": _yuan(found.more_fen), "less": _yuan(found.less_fen)}
+        sums = {"more": in_yuan(found.more_fen), "less": in_yuan(found.less_fen)}
         lines.append(gettext("%(more)s yuan more for some, %(less)s yuan less for others", **sums))
     if found.exhaustion is not None:
         lines.append(_reach(found.exhaustion))
@@ -113,9 +116,9 @@ def _pool(pool: PoolDemand) -> str:
         title=pool.title,
         pool=pool.pool,
         cases=f"{pool.cases:,}",
-        fen=_yuan(pool.asked_fen),
+        fen=in_yuan(pool.asked_fen),
     )
-    lacks = [gettext("%(fen)s yuan are missing", fen=_yuan(pool.missing_fen))]
+    lacks = [gettext("%(fen)s yuan are missing", fen=in_yuan(pool.missing_fen))]
     lacks = lacks if pool.missing_fen else []
     if pool.missing_places:
         lacks.append(gettext("%(count)s places are missing", count=f"{pool.missing_places:,}"))
@@ -124,7 +127,7 @@ def _pool(pool: PoolDemand) -> str:
 
 def _reach(reach: Exhaustion) -> str:
     """How far a budget reaches, as a sentence."""
-    budget = _yuan(reach.budget_fen)
+    budget = in_yuan(reach.budget_fen)
     if reach.day is None:
         return gettext("A budget of %(budget)s yuan reaches everyone", budget=budget)
     return gettext(
@@ -133,7 +136,7 @@ def _reach(reach: Exhaustion) -> str:
         budget=budget,
         day=reach.day,
         cases=reach.cases,
-        fen=_yuan(reach.fen),
+        fen=in_yuan(reach.fen),
     )
 
 
@@ -141,10 +144,6 @@ def _flip(flip: Flip) -> str:
     before = told(_WORDS[flip.before], {}) if flip.before else "–"
     after = told(_WORDS[flip.after], {})
     return f"{flip.number} {before} → {after} [{flip.clause}] {flip.says or flip.key}"
-
-
-def _yuan(fen: int) -> str:
-    return f"{fen / 100:,.2f}"
 
 
 commands = [simulate_command]

@@ -16,7 +16,7 @@ from models.funding import Budget, LedgerPosting, PaymentBatch
 from models.organization import Organization
 from models.programme import Programme
 from models.sharing import CITY
-from models.types import Fen
+from models.types import Fen, in_yuan
 from portal.access import audit
 from portal.access.actor import Actor
 from portal.access.permissions import require
@@ -225,4 +225,4 @@ def _change(session: Session, budget: Budget, cap: int) -> None:
 
 
 def _below(spent: int) -> BudgetBelowSpent:
-    return BudgetBelowSpent(spent=f"{spent / 100:,.2f}")
+    return BudgetBelowSpent(spent=in_yuan(spent))

@@ -17,6 +17,7 @@ from models.funding import MADE, TRANSFERRED, Payment, PaymentBatch, PaymentShar
 from models.organization import Organization
 from models.papers import BatchPaper
 from models.sharing import CONFIRMATION, PAPERS, TRANSFER_NOTICE
+from models.types import in_yuan
 from portal.access import audit
 from portal.access.actor import Actor
 from portal.access.permissions import may, require
@@ -90,7 +91,7 @@ def give_paper(
     total = whole if total_fen is None else total_fen
     differences = differences.strip()[:LONGEST_DIFFERENCES]
     if (people, total) != (batch.payments_count, whole) and len(differences) < 2:
-        raise SumsDiffer(people=batch.payments_count, yuan=f"{whole / 100:,.2f}")
+        raise SumsDiffer(people=batch.payments_count, yuan=in_yuan(whole))
     _check_day(clock, batch, kind, on)
     said = {"people": people, "total_fen": total, "differences": differences, "given_on": on}
     return _write(session, actor, clock, batch, kind, said)

@@ -26,6 +26,7 @@ from models.funding import (
 )
 from models.organization import Organization
 from models.programme import Programme, Revision
+from models.types import in_yuan
 from portal.access import audit
 from portal.access.actor import Actor
 from portal.access.permissions import require
@@ -127,7 +128,7 @@ def _nothing(session: Session, rows: CTE, district: Organization, remaining: int
     reach = session.scalar(beyond)
     if reach is None:
         return NothingToPay()
-    return OutOfReach(missing=f"{(int(reach) - remaining) / 100:,.2f}")
+    return OutOfReach(missing=in_yuan(int(reach) - remaining))
 
 
 def mark_transferred(

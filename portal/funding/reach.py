@@ -17,6 +17,7 @@ from models.base import N_, Refusal
 from models.funding import Budget, Payment, PaymentBatch, PaymentShare
 from models.organization import Organization
 from models.programme import Programme
+from models.types import in_yuan
 from portal.funding import ledger
 from portal.funding.budget import other_budgets, spend
 from portal.funding.dues import borne, city, queue
@@ -141,9 +142,7 @@ def _refusal(
 ) -> BudgetShort:
     titles = {row.key: row.title for revision in programme.revisions for row in revision.shares}
     union = session.get_one(Organization, payer_id)
-    return BudgetShort(
-        payer=titles.get(share_key, ""), union=union.name, missing=f"{missing / 100:,.2f}"
-    )
+    return BudgetShort(payer=titles.get(share_key, ""), union=union.name, missing=in_yuan(missing))
 
 
 def _before(rows: CTE, short: Short | None) -> Any:

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from models.adjustment import APPROVED, DONE, Adjustment, AdjustmentReceipt
 from models.base import N_, Refusal
 from models.funding import PAID, UNDONE, Payment, PaymentBatch, PaymentReversal
+from models.types import in_yuan
 from portal.access.actor import Actor
 from portal.access.permissions import require
 from portal.clock import SHANGHAI, Clock
@@ -113,7 +114,7 @@ def _lower(session: Session, adjustment: Adjustment, fen: int) -> None:
     )
     if fen <= 0 or session.scalar(guarded) is None:
         owed = adjustment.owed_fen if adjustment.state == APPROVED else 0
-        raise NotOwed(owed=f"{owed / 100:,.2f}")
+        raise NotOwed(owed=in_yuan(owed))
 
 
 def _last_batch(session: Session, adjustment: Adjustment) -> PaymentBatch | None:

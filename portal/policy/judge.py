@@ -29,7 +29,6 @@ from portal.policy.compile import Policy, compile_policy
 _Statement = TypeVar("_Statement", Select[Any], Update)
 _WRITTEN = ("verdict", "tier_key", "amount_fen", "missed", "asked")
 
-
 OF_BATCH = select(Application.id).where(Application.batch_id == bindparam("of_batch"))
 """The cases that the act of ``of_batch`` was the last to move."""
 ALONE = select(Application.id).where(Application.id == bindparam("alone"))

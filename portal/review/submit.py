@@ -101,11 +101,7 @@ def resubmit(
     now = clock.now()
     loses = asked is not None and loses_place(session, clock, application, asked)
     batch = begin_act(session, actor, now, SUBMIT, 1)
-    session.execute(
-        update(Override)
-        .where(Override.application_id == application.id, Override.voided_at.is_(None))
-        .values(voided_at=now)
-    )
+    _void_overrides(session, application, now)
     came_from, had, award = application.stage_key, application.sequence, application.amount_fen
     _update(
         session,
@@ -130,16 +126,31 @@ def resubmit(
     record_batch(session, actor, now, batch, literal(came_from))
     session.refresh(application)
     if loses:
-        audit.record(
-            session,
-            actor,
-            now,
-            "application:place",
-            "application",
-            application.id,
-            organization_id=application.organization_id,
-            details={"was": had, "becomes": application.sequence},
-        )
+        _record_place(session, actor, now, application, had)
+
+
+def _void_overrides(session: Session, application: Application, now: datetime) -> None:
+    session.execute(
+        update(Override)
+        .where(Override.application_id == application.id, Override.voided_at.is_(None))
+        .values(voided_at=now)
+    )
+
+
+def _record_place(
+    session: Session, actor: Actor, now: datetime, application: Application, had: int | None
+) -> None:
+    """That a case gave up the place that it *had* in the order."""
+    audit.record(
+        session,
+        actor,
+        now,
+        "application:place",
+        "application",
+        application.id,
+        organization_id=application.organization_id,
+        details={"was": had, "becomes": application.sequence},
+    )
 
 
 def _was_relied_on(session: Session, application: Application) -> bool:
