@@ -8,7 +8,7 @@ from sqlalchemy.orm import contains_eager, joinedload
 from models.base import db
 from models.funding import Budget, LedgerPosting
 from models.organization import Organization
-from portal.funding.dues import borne, pending_fen, queue
+from portal.funding.dues import pending_fen
 from portal.funding.ledger import PAID
 from portal.remembered import remembered
 from portal.theme import pages
@@ -38,7 +38,11 @@ def budgets(programme_id: int | None = None) -> list[pages.Budget]:
 
 def _bar(budget: Budget) -> pages.Budget:
     is_city, paid = budget.payer.parent_id is None, _paid(budget)
-    pending = remembered(db.session(), ("pending", budget.id), lambda: _pending(budget))
+    pending = remembered(
+        db.session(),
+        ("pending", budget.id),
+        lambda: pending_fen(db.session(), budget.programme, budget.payer),
+    )
     return pages.Budget(
         label=budget.programme.title if is_city else str(budget),
         total=budget.cap_fen,
@@ -54,16 +58,5 @@ def _paid(budget: Budget) -> int:
         LedgerPosting.programme_id == budget.programme_id,
         LedgerPosting.payer_id == budget.payer_id,
         LedgerPosting.purse == PAID,
-    )
-    return int(db.session.execute(total).scalar_one())
-
-
-def _pending(budget: Budget) -> int:
-    """What its payer owes of instalments that are released and not yet in a batch."""
-    if budget.payer.parent_id is None:
-        return pending_fen(db.session(), budget.programme)
-    parts = borne(budget.programme, queue(budget.programme))
-    total = select(func.coalesce(func.sum(parts.c.fen), 0)).where(
-        parts.c.payer_id == budget.payer_id
     )
     return int(db.session.execute(total).scalar_one())

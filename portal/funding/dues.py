@@ -44,6 +44,7 @@ from models.sharing import CITY, DIRECT, DISTRICT, Instalment, PaymentRule
 from portal.funding import ledger
 from portal.funding.adjusted import is_regular, less_settled, top_ups, top_ups_borne
 from portal.policy.allocations import guards_of, may_be_paid
+from portal.policy.codes import materialized
 from portal.policy.facts import source
 from portal.policy.shares import (
     DECIDED,
@@ -109,13 +110,21 @@ def queue(programme: Programme) -> Subquery:
     return union_all(*_queued(programme)).subquery("queue")
 
 
-def pending_fen(session: Session, programme: Programme) -> int:
-    """What the city federation owes of all that is in the queue of *programme*."""
-    parts = [
-        rows.with_only_columns(rows.selected_columns["budget_fen"]) for rows in _queued(programme)
-    ]
-    owed = union_all(*parts).subquery()
-    total = select(func.coalesce(func.sum(owed.c.budget_fen), 0))
+def pending_fen(session: Session, programme: Programme, payer: Organization) -> int:
+    """What *payer* owes of all that is in the queue of *programme*."""
+    if payer.parent_id is None:
+        parts = [
+            rows.with_only_columns(rows.selected_columns["budget_fen"])
+            for rows in _queued(programme)
+        ]
+        owed = union_all(*parts).subquery()
+        total = select(func.coalesce(func.sum(owed.c.budget_fen), 0))
+    else:
+        # worked out once: pasted into each part of the union it takes minutes to plan
+        shares = borne(programme, materialized(select(queue(programme)), "queued"))
+        total = select(func.coalesce(func.sum(shares.c.fen), 0)).where(
+            shares.c.payer_id == payer.id
+        )
     return int(session.execute(total).scalar_one())
 
 

@@ -36,6 +36,7 @@ from portal.funding.affected import OWN, Affected, affected
 from portal.funding.budget import set_budget
 from portal.funding.cancelling import cancel_batch
 from portal.funding.case_money import money_of
+from portal.funding.dues import pending_fen
 from portal.funding.payout import NothingToPay, make_batch, mark_paid, mark_transferred
 from portal.funding.proposing import (
     HasAdjustment,
@@ -465,7 +466,10 @@ def test_a_later_instalment_follows_the_new_award(session: Session, tmp_path: Pa
     made = propose_amount(session, finance, clock, walk.case, 3_000_00, WHY)
     assert made.settle_fen == 1_800_00
     decide_adjustments(session, approver, clock, [made.id], approve=True)
-    batch = _pay(walk, walk.scene.places["D"])
+    places = walk.scene.places
+    owed = [pending_fen(session, programme, places[name]) for name in ("city", "D")]
+    assert owed == [4_400_00 + 600_00, 8_800_00 + 1_200_00]
+    batch = _pay(walk, places["D"])
     assert (batch.payments_count, batch.total_fen, batch.budget_fen) == (
         2, 13_200_00 + 1_800_00, 4_400_00 + 600_00,
     )  # fmt: skip
