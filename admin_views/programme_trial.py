@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from io import BytesIO
 from typing import Any
 
@@ -30,6 +30,8 @@ from portal.web.errors import words_of
 
 SHOWN, IN_SHEET = 200, 20_000
 """Flips that the page and the sheet name; all are counted."""
+SHOWN_POOLS = 60
+"""Pools that the page names, those first that lack most."""
 
 
 class TrialPages:
@@ -105,7 +107,8 @@ def _page(revision: Revision, offered: list[Programme], found: Simulation | None
         more=cells.yuan(found.more_fen) if found else "",
         less=cells.yuan(found.less_fen) if found else "",
         reach=_reach(found.exhaustion) if found and found.exhaustion else None,
-        pools=_pools(revision, found) if found else (),
+        pools=_pools(revision, found.pools) if found else (),
+        unnamed_pools=max(0, len(found.pools) - SHOWN_POOLS) if found else 0,
         unnamed=found.flipped + found.repriced - len(found.flips) if found else 0,
         sheet_url=url_for(".trial_sheet", **query) if exports else "",
     )
@@ -118,13 +121,14 @@ def _districts(found: Simulation) -> list[tuple[str, str, str, str]]:
     ]
 
 
-def _pools(revision: Revision, found: Simulation) -> list[tuple[str, ...]]:
-    told: list[tuple[str, ...]] = []
+def _pools(revision: Revision, pools: Sequence[PoolDemand]) -> list[tuple[str, ...]]:
+    shown = sorted(pools, key=lambda pool: (-pool.missing_fen, -pool.missing_places))[:SHOWN_POOLS]
+    names: dict[tuple[str, str], str] = {}
     for row in revision.allocations:
-        pools = [pool for pool in found.pools if pool.key == row.key]
-        names = names_of(db.session(), revision, row.per, [pool.pool for pool in pools])
-        told += [_pool(pool, names[pool.pool] or _("All cases")) for pool in pools]
-    return told
+        keys = [pool.pool for pool in shown if pool.key == row.key]
+        found = names_of(db.session(), revision, row.per, keys)
+        names |= {(row.key, key): name for key, name in found.items()}
+    return [_pool(pool, names[pool.key, pool.pool] or _("All cases")) for pool in shown]
 
 
 def _pool(pool: PoolDemand, name: str) -> tuple[str, ...]:

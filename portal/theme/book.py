@@ -124,7 +124,7 @@ class Trial:
 
     ``districts`` are (name, before, after, flips) as ready text, ``pools`` (allocation, pool,
     cases, places, asked for, budget, what is missing); ``unnamed`` counts the cases that come out
-    otherwise and are not in ``effect.flips``.
+    otherwise and are not in ``effect.flips``, ``unnamed_pools`` the pools that are not listed.
     """
 
     title: str
@@ -138,6 +138,7 @@ class Trial:
     effect: Effect | None = None
     districts: Sequence[tuple[str, str, str, str]] = ()
     pools: Sequence[tuple[str, ...]] = ()
+    unnamed_pools: int = 0
     more: str = ""
     less: str = ""
     reach: Reach | None = None

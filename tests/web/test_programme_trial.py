@@ -8,6 +8,7 @@ import pytest
 from openpyxl import load_workbook
 from sqlalchemy import select, update
 
+from models.allocation import Allocation
 from models.base import begin_writing, db
 from models.programme import Condition, Revision
 from portal.access.accounts import system_actor
@@ -58,6 +59,22 @@ def test_the_sheet_names_each_with_its_difference(hall: Hall, draft_id: int) -> 
     assert [(row[0], row[-1]) for row in rows[1:]] == [
         (f"S26-00000{number}", -1000) for number in (1, 2, 3)
     ]
+
+
+def test_pools_that_lack_money_are_told(hall: Hall, draft_id: int) -> None:
+    pool = {"title": "各区额度", "method": "first_come", "per": ["district"], "position": 1}
+    later = {"all": [["certificate.issued_on", "on or before", "2030-01-01"]]}
+    with hall.app.app_context():
+        begin_writing()
+        made = db.session.get_one(Revision, draft_id)
+        made.allocations.append(Allocation(key="p", budget_fen=1_500_00, when=[], tiers=[], **pool))
+        next(row for row in made.conditions if row.key == "issued").require = later
+        db.session.commit()
+        begin_writing(False)
+    page = hall.browser("centre").get(f"/revision/trial?id={draft_id}&code={CODE}").text
+    assert "各区额度" in page
+    assert "甲区总工会" in page
+    assert "缺 1,500 元" in page
 
 
 @pytest.mark.parametrize("query", ["code=none", "code=" + "x" * 300, f"code={CODE}&budget=many"])
