@@ -36,6 +36,12 @@ NUMBERS = ("身份证号码", "手机号码", "工会会员服务卡卡号")
 
 
 @pytest.fixture
+def template() -> str:
+    """The programme is in force."""
+    return "stocked"
+
+
+@pytest.fixture
 def revision(session: Session, city: City) -> Revision:
     """The 2026 programme with two cases in one district and one in another."""
     made = published(session)
@@ -104,7 +110,7 @@ def test_formulas_stay_text(session: Session, city: City, revision: Revision) ->
 def test_only_the_subtree_goes_out(session: Session, city: City, revision: Revision) -> None:
     rows = _export(session, city.person("other", "district", "D2"))
     assert [row["姓名"] for row in rows] == ["张丽3"]
-    assert _export(session, city.person("unit", "grass-roots", "D1-2")) == []
+    assert _export(session, city.person("sibling", "grass-roots", "D1-2")) == []
 
 
 def test_identifiers_are_masked_or_asked_for_with_a_reason(

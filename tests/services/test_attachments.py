@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from models.application import Application, Attachment
 from models.audit import AuditEntry
 from models.base import Refusal
+from models.programme import Revision
 from models.types import keyring
 from portal.access.permissions import NotAllowed
 from portal.evidence.cleaning import CleanFile, clean
@@ -38,7 +39,7 @@ from portal.verify import violations
 from tests.conftest import City
 from tests.services.test_decide import ROLES, Desk
 from tests.support.cases import CLOCK, cells, entered
-from tests.support.files import asking, document, photo
+from tests.support.files import document, photo
 
 PEOPLE = ROLES | {"auditor": ("auditor", "SH"), "finance": ("finance", "SH")}
 SCAN = CleanFile("application/pdf", ".pdf", b"%PDF-1.7 a scan of an ID card")
@@ -50,10 +51,16 @@ def scan(number: int) -> CleanFile:
 
 
 @pytest.fixture
-def desk(session: Session, city: City, tmp_path: Path) -> Desk:
+def template() -> str:
+    """The programme asks for files."""
+    return "files-asked-for"
+
+
+@pytest.fixture
+def desk(session: Session, city: City) -> Desk:
     """Everybody who takes part, and a programme that asks for files."""
     people = {name: city.person(name, *place) for name, place in PEOPLE.items()}
-    return Desk(session, asking(session, tmp_path), people, city.union("D1-1"))
+    return Desk(session, session.scalars(select(Revision)).one(), people, city.union("D1-1"))
 
 
 @pytest.fixture

@@ -21,6 +21,12 @@ PACKS = sorted((ROOT / "seed" / "programmes").glob("*.yaml"))
 
 
 @pytest.fixture
+def template() -> str:
+    """The programme is in force."""
+    return "stocked"
+
+
+@pytest.fixture
 def revision(session: Session) -> Revision:
     """A draft of the 2026 programme."""
     published(session)

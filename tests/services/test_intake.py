@@ -21,6 +21,12 @@ from tests.support.cases import cells, entered, published, read
 
 
 @pytest.fixture
+def template() -> str:
+    """The programme is in force."""
+    return "stocked"
+
+
+@pytest.fixture
 def revision(session: Session, city: City) -> Revision:
     """The 2026 programme in force."""
     return published(session)

@@ -20,6 +20,12 @@ from tests.support.cases import CLOCK, published
 
 
 @pytest.fixture
+def template() -> str:
+    """The programme is in force."""
+    return "stocked"
+
+
+@pytest.fixture
 def vocabulary(session: Session) -> Vocabulary:
     """The words of a draft of the 2026 programme, in English."""
     published(session)

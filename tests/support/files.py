@@ -9,13 +9,16 @@ from io import BytesIO
 from pathlib import Path
 
 import pikepdf
+from flask import Flask
 from PIL import Image
 from sqlalchemy.orm import Session
 
+from models.base import db
 from models.programme import Revision
 from portal.access.accounts import system_actor
 from portal.policy.packs import load_pack, publish
 from seed.catalogues import load_all
+from tests.conftest import fills
 from tests.support.cases import CLOCK, PACK
 
 RULES = """
@@ -32,6 +35,11 @@ attachments:
   - {key: photos, title: 现场照片, at_least: 0, at_most: 5}
   - {key: form, title: 申请表, medium: paper}
 """
+
+
+@fills("files-asked-for", after="planted")
+def _asked(_app: Flask, home: Path) -> None:
+    asking(db.session(), home)
 
 
 def asking(session: Session, home: Path) -> Revision:

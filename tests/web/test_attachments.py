@@ -17,12 +17,12 @@ from werkzeug.test import TestResponse
 from models.application import Application, Attachment
 from models.audit import AuditEntry
 from models.base import db
+from models.programme import Revision
 from portal.access.actor import Actor
 from portal.verify import violations
 from tests.conftest import City, built, fills
 from tests.support.cases import cells, entered
 from tests.support.files import (
-    asking,
     bomb,
     document,
     encrypted_document,
@@ -38,18 +38,18 @@ leaves_files_open = pytest.mark.filterwarnings("ignore:unclosed file:ResourceWar
 """The test client does, with the temporary file that it keeps a large body in."""
 
 
-@fills("files-asked-for", after="planted")
-def _asking(app: Flask, home: Path) -> tuple[dict[str, Actor], list[int]]:
+@fills("case-with-files", after="files-asked-for")
+def _case(app: Flask, _home: Path) -> tuple[dict[str, Actor], list[int]]:
     town = built(app)
     people = {login: town.person(login, *place) for login, place in PEOPLE.items()}
-    revision = asking(db.session(), home)
+    revision = db.session.scalars(select(Revision)).one()
     return people, entered(db.session(), people["writer"], revision, [cells(town.union("D1-1"), 1)])
 
 
 @pytest.fixture
 def template() -> str:
     """A case that needs files."""
-    return "files-asked-for"
+    return "case-with-files"
 
 
 @pytest.fixture

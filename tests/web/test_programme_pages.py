@@ -82,6 +82,12 @@ class Registry:
 
 
 @pytest.fixture
+def template() -> str:
+    """The programme is in force."""
+    return "stocked"
+
+
+@pytest.fixture
 def registry(app: Flask, town: City) -> Registry:
     """Somebody of the centre writes rules; others do not."""
     with app.app_context():
