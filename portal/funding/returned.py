@@ -40,12 +40,9 @@ def take_turns(session: Session, cases: Cases) -> None:
         take_turn(session, programme_id)
 
 
-def release(
-    session: Session, actor: Actor, now: datetime, cases: Cases, *where: ColumnElement[bool]
-) -> None:
-    """Put what the bank returned of *cases*, and was not paid again, back into the budgets; *where*
-    narrows their payments."""
-    payments = select(Payment).where(*_lying(cases), *where).order_by(Payment.id)
+def release(session: Session, actor: Actor, now: datetime, cases: Cases) -> None:
+    """Put what the bank returned of *cases*, and was not paid again, back into the budgets."""
+    payments = select(Payment).where(*_lying(cases)).order_by(Payment.id)
     for payment in session.scalars(payments).all():
         ledger.release(session, actor, now, payment)
         given: Counter[int] = Counter()
@@ -59,13 +56,20 @@ def release_moved(session: Session, actor: Actor, now: datetime, programme: Prog
     batch asks the one that it belongs to."""
     returned = select(PaymentReversal.payment_id).where(PaymentReversal.kind == BOUNCED)
     parties = (Application.organization_id, Application.district_id, city())
-    left = exists().where(
-        PaymentShare.payment_id == Payment.id,
-        Application.id == Payment.application_id,
-        *(PaymentShare.payer_id.is_distinct_from(party) for party in parties),
+    left = (
+        select(Application.id)
+        .join(Payment, Payment.application_id == Application.id)
+        .join(PaymentShare, PaymentShare.payment_id == Payment.id)
+        .where(
+            Payment.id.in_(returned),
+            Application.programme_id == programme.id,
+            *(PaymentShare.payer_id.is_distinct_from(party) for party in parties),
+        )
+        .distinct()
     )
-    own = select(Application.id).where(Application.programme_id == programme.id)
-    release(session, actor, now, own, Payment.id.in_(returned), left)
+    cases = session.scalars(left).all()
+    if cases:
+        release(session, actor, now, cases)
 
 
 def settle_return(session: Session, actor: Actor, now: datetime, payment: Payment) -> None:
