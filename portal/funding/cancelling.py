@@ -13,7 +13,7 @@ from portal.funding import ledger
 from portal.funding.budget import give_back, take_turn
 from portal.funding.payout import close_cases, move_batch, record_step
 from portal.funding.reasons import worded
-from portal.funding.returned import lapse
+from portal.funding.returned import lapse, release_changed
 
 
 def cancel_batch(
@@ -34,6 +34,7 @@ def cancel_batch(
     for place in session.scalars(select(Payment.instalment).where(own).distinct()).all():
         cases = select(Payment.application_id).where(own, Payment.instalment == place)
         lapse(session, actor, clock.now(), cases, place)
+    release_changed(session, actor, clock.now(), select(Payment.application_id).where(own))
     close_cases(session, actor, clock.now(), batch)
     record_step(session, actor, clock.now(), "payment:cancel", batch, reason)
 

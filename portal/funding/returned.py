@@ -75,12 +75,27 @@ def release_moved(session: Session, actor: Actor, now: datetime, programme: Prog
 def settle_return(session: Session, actor: Actor, now: datetime, payment: Payment) -> None:
     """What follows when the bank has returned *payment*: what its person still owed of it is owed
     no more, and what is not to be paid again as it was goes back to the budgets."""
-    case_id, place = payment.application_id, payment.instalment
-    lapse(session, actor, now, [case_id], place)
-    session.expire(payment.application)
+    lapse(session, actor, now, [payment.application_id], payment.instalment)
+    release_changed(session, actor, now, [payment.application_id])
+
+
+def release_changed(session: Session, actor: Actor, now: datetime, cases: Cases) -> None:
+    """Put back what the bank returned of those of *cases* of which it is not to be paid again as it
+    was."""
+    payments = select(Payment).where(*_lying(cases), Payment.instalment < FIRST_PLACE)
+    changed = {
+        payment.application_id
+        for payment in session.scalars(payments).all()
+        if _is_changed(session, payment)
+    }
+    if changed:
+        release(session, actor, now, changed)
+
+
+def _is_changed(session: Session, payment: Payment) -> bool:
+    session.refresh(payment.application)
     closed = payment.application.state in (REFUSED, WITHDRAWN, RETURNED)
-    if place < FIRST_PLACE and (closed or _comes_to(session, payment) != _bore(session, payment)):
-        release(session, actor, now, [case_id])
+    return closed or _comes_to(session, payment) != _bore(session, payment)
 
 
 def lapse(session: Session, actor: Actor, now: datetime, cases: Cases, place: int) -> None:

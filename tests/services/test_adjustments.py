@@ -283,6 +283,24 @@ def test_what_the_bank_returned_is_charged_anew_once_the_award_is_another(cash: 
     cash.proves()
 
 
+def test_what_the_bank_returned_is_charged_anew_after_a_batch_that_was_not_sent(cash: Cash) -> None:
+    first, _second = cash.ids
+    session = cash.desk.session
+    cash.paid()
+    payment = last_payment(session, cash.desk.case(first).number, 1)
+    assert payment is not None
+    reverse_payment(session, cash.finance, CLOCK, payment, BOUNCED, TODAY, "账号有误")
+    batch = cash.batch()
+    less = propose_amount(session, cash.finance, CLOCK, cash.desk.case(first), -400_00, WHY)
+    cash.approve(less.id)
+    cancel_batch(session, cash.finance, CLOCK, batch, "先不发")
+    assert (cash.spent(), cash.adjusted(first).owed_fen) == (1000_00, 0)
+    cash.proves()
+    again = cash.paid()
+    assert (again.total_fen, again.budget_fen, cash.spent()) == (600_00, 600_00, 1600_00)
+    cash.proves()
+
+
 def test_what_comes_back_whole_is_not_owed_in_part(cash: Cash) -> None:
     first, second = cash.ids
     session = cash.desk.session

@@ -187,6 +187,13 @@ class Model:
         city, district = (fen - self.settled[case, place, n] for n, fen in enumerate(wholes))
         return city, district
 
+    def as_it_was(self, key: tuple[int, int]) -> bool:
+        """Whether an instalment that the bank returned is to be paid again as it was; a top-up
+        is."""
+        closed = self.refused | self.returned
+        unchanged = self.halves(*key) == self.fen[key] and key[0] not in closed
+        return key in self.extra or unchanged
+
     def out(self, case: int, *purses: str) -> int:
         """What of the money of *case* lies in one of *purses*, in any by default."""
         held = {key: purse for key, purse in self.held.items() if key[0] == case and purse}
@@ -494,6 +501,9 @@ class Machine(RuleBasedStateMachine):
             self.model.held |= rows
             for case, place in rows:
                 self.model.lapse(case, place)
+            for key, purse in rows.items():
+                if purse == "returned" and not self.model.as_it_was(key):
+                    self.model.held[key] = ""
 
     @precondition(lambda self: self.model.batches)
     @rule(chance=CHANCE)
@@ -516,9 +526,7 @@ class Machine(RuleBasedStateMachine):
             self.model.held[key] = "recovered"
         if fits and kind == BOUNCED:
             self.model.lapse(*key)
-            closed = self.model.refused | self.model.returned
-            as_it_was = self.model.halves(*key) == self.model.fen[key] and key[0] not in closed
-            self.model.held[key] = "returned" if key in self.model.extra or as_it_was else ""
+            self.model.held[key] = "returned" if self.model.as_it_was(key) else ""
 
     @rule(chance=CHANCE)
     def amend(self, chance: Random) -> None:
