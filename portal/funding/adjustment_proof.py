@@ -21,7 +21,7 @@ from models.adjustment import (
 )
 from models.application import Application
 from models.funding import LedgerEntry, LedgerPosting, Payment, PaymentShare
-from portal.funding.ledger import BUDGET
+from portal.funding.ledger import SPENT
 from portal.funding.recovering import key_of, owed_by
 from portal.funding.settlement import by_payer, came_in
 
@@ -137,7 +137,7 @@ def _ledger_off(session: Session) -> Iterator[str]:
             found = session.execute(
                 select(LedgerPosting.payer_id, LedgerPosting.amount_fen)
                 .join(LedgerEntry, LedgerEntry.id == LedgerPosting.entry_id)
-                .where(LedgerEntry.key == key_of(receipt), LedgerPosting.purse == BUDGET)
+                .where(LedgerEntry.key == key_of(receipt), LedgerPosting.purse.in_(SPENT))
             )
             if by_payer(parts) != Counter(dict(found.all())):
                 yield f"ledger: entry {key_of(receipt)} does not give each payer its part"

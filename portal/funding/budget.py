@@ -199,7 +199,7 @@ def _open(session: Session, programme: Programme, payer: Organization, cap: int)
     drawn = select(-func.coalesce(func.sum(LedgerPosting.amount_fen), 0)).where(
         LedgerPosting.programme_id == programme.id,
         LedgerPosting.payer_id == payer.id,
-        LedgerPosting.purse == ledger.BUDGET,
+        LedgerPosting.purse.in_(ledger.SPENT),
     )
     spent = int(session.execute(drawn).scalar_one())
     if spent > cap:

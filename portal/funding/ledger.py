@@ -3,8 +3,9 @@
 Money of each payer moves budget → committed → transferred → paid, and from there back to returned
 or recovered; what was committed and never sent goes back where it came from. An entry names each
 person on one side and the sum of each payer on the other, or each person on both; its postings add
-up to zero. What a person was paid too much and gave back returns to the budget, and so does what
-the bank returned once its person is to get something else, or nothing.
+up to zero. What the bank returned goes back to the budget once its person is to get something else,
+or nothing. What is recovered, as a whole or in parts, can be spent again: a budget has spent what
+was taken from it less what lies recovered.
 """
 
 from __future__ import annotations
@@ -51,6 +52,8 @@ PURSES = {
     RETURNED: N_("Returned by the bank"),
     RECOVERED: N_("Recovered"),
 }
+SPENT = (BUDGET, RECOVERED)
+"""The purses that tell what a budget has spent: their sum, turned round."""
 COMMIT, TRANSFER, PAY, REVERSE = "commit", "transfer", "pay", "reverse"
 CANCEL, RECOVER, RELEASE = "cancel", "recover", "release"
 
@@ -112,15 +115,14 @@ def recover(
     application_id: int,
     given: Mapping[int, int],
 ) -> None:
-    """What a person of *batch* was paid too much came in: *given* (fen by payer) goes back to the
-    payers' budgets."""
+    """What a person of *batch* was paid too much came in: *given* (fen by payer) is recovered."""
     entry_id = _entry(session, actor, now, RECOVER, batch, key)
     rows: list[dict[str, Any]] = []
     for payer_id, fen in sorted(given.items()):
         about = {"entry_id": entry_id, "programme_id": batch.programme_id, "payer_id": payer_id}
-        theirs: dict[str, Any] = {"application_id": application_id, "amount_fen": -fen}
-        rows.append(about | {"purse": PAID} | theirs)
-        rows.append(about | {"purse": BUDGET, "application_id": None, "amount_fen": fen})
+        about["application_id"] = application_id
+        rows.append(about | {"purse": PAID, "amount_fen": -fen})
+        rows.append(about | {"purse": RECOVERED, "amount_fen": fen})
     session.execute(insert(LedgerPosting), [row for row in rows if row["amount_fen"]])
 
 

@@ -64,9 +64,9 @@ def _batches_off(session: Session) -> Iterator[str]:
 
 
 def _budgets_off(session: Session) -> Iterator[str]:
-    """What each payer's budget says is spent is what the ledger took from it, and within the cap;
-    so is what the batches say of the city federation's."""
-    drawn = _drawn()
+    """What each payer's budget says is spent is what the ledger took from it and did not recover,
+    and within the cap; so is what the batches say they took from the city federation's."""
+    drawn = _drawn(LedgerPosting.purse.in_(ledger.SPENT))
     found = func.coalesce(drawn.c.fen, 0)
     own = and_(drawn.c.programme_id == Budget.programme_id, drawn.c.payer_id == Budget.payer_id)
     rows = session.execute(
@@ -86,7 +86,7 @@ def _budgets_off(session: Session) -> Iterator[str]:
         .group_by(PaymentBatch.programme_id)
         .subquery()
     )
-    drawn = _drawn(LedgerEntry.kind.not_in((ledger.RECOVER, ledger.RELEASE)))
+    drawn = _drawn(LedgerPosting.purse == BUDGET, LedgerEntry.kind != ledger.RELEASE)
     found = func.coalesce(drawn.c.fen, 0)
     theirs = and_(drawn.c.programme_id == batches.c.programme_id, drawn.c.payer_id == city())
     told = session.execute(
@@ -102,7 +102,7 @@ def _budgets_off(session: Session) -> Iterator[str]:
 
 
 def _drawn(*where: ColumnElement[bool]) -> Subquery:
-    """What entries for which *where* holds took from the budget of each programme and payer."""
+    """What the postings for which *where* holds took from each programme and payer."""
     return (
         select(
             LedgerPosting.programme_id,
@@ -110,7 +110,7 @@ def _drawn(*where: ColumnElement[bool]) -> Subquery:
             (-func.sum(LedgerPosting.amount_fen)).label("fen"),
         )
         .join(LedgerEntry, LedgerEntry.id == LedgerPosting.entry_id)
-        .where(LedgerPosting.purse == BUDGET, *where)
+        .where(*where)
         .group_by(LedgerPosting.programme_id, LedgerPosting.payer_id)
         .subquery()
     )

@@ -45,10 +45,15 @@ def release(session: Session, actor: Actor, now: datetime, cases: Cases) -> None
     payments = select(Payment).where(*_lying(cases)).order_by(Payment.id)
     for payment in session.scalars(payments).all():
         ledger.release(session, actor, now, payment)
-        given: Counter[int] = Counter()
-        for (_key, payer_id), fen in _bore(session, payment).items():
-            given[payer_id] += fen
-        put_back(session, payment.batch.programme_id, given)
+        give_payment_back(session, payment)
+
+
+def give_payment_back(session: Session, payment: Payment) -> None:
+    """Give the budgets of its payers back what they bore of *payment*."""
+    given: Counter[int] = Counter()
+    for (_key, payer_id), fen in _bore(session, payment).items():
+        given[payer_id] += fen
+    put_back(session, payment.batch.programme_id, given)
 
 
 def release_moved(session: Session, actor: Actor, now: datetime, programme: Programme) -> None:

@@ -21,7 +21,7 @@ from portal.funding import ledger
 from portal.funding.budget import take_turn
 from portal.funding.dues import has_money
 from portal.funding.payout import is_paid_out
-from portal.funding.returned import settle_return
+from portal.funding.returned import give_payment_back, settle_return
 
 _PURSES = {BOUNCED: ledger.RETURNED}
 
@@ -56,7 +56,8 @@ def reverse_payment(
     """Record that *payment* came back on the day *on*, and that its case is owed again.
 
     What the bank returned is paid again by the next batch, without another approval (Q58); what
-    was recovered is not. Raises ``NotPaidYet``, ``AlreadyBack``, ``IsAdjusted`` or ``BadReversal``.
+    was recovered is not, and its payers can spend it again. Raises ``NotPaidYet``,
+    ``AlreadyBack``, ``IsAdjusted`` or ``BadReversal``.
     """
     require(actor, "payment:make")
     take_turn(session, payment.batch.programme_id)
@@ -74,6 +75,8 @@ def reverse_payment(
     ledger.reverse(session, actor, clock.now(), payment, _PURSES.get(kind, ledger.RECOVERED))
     if kind == BOUNCED:
         settle_return(session, actor, clock.now(), payment)
+    else:
+        give_payment_back(session, payment)
     _reopen(session, actor, clock, payment, kind, reason)
     return found
 

@@ -220,15 +220,16 @@ class Model:
                 del self.unsettled[number]
 
     def spent(self) -> int:
-        """What the city bore of every instalment that was made and not cancelled, less what came
-        in again."""
-        held = (self.fen[key][0] for key, purse in self.held.items() if purse)
+        """What the city bore of every instalment that was made and neither cancelled nor
+        recovered, less what came in again."""
+        held = (self.fen[key][0] for key, purse in self.held.items() if purse in SPENT)
         return sum(held) - sum(fen for (_case, n), fen in self.back.items() if n == 0)
 
     def borne(self) -> int:
         """What the first district bore of them."""
         held = self.held.items()
-        bore = (self.fen[key][1] for key, purse in held if purse and key[0] not in self.pooled)
+        bore = (self.fen[key][1] for key, purse in held
+                if purse in SPENT and key[0] not in self.pooled)  # fmt: skip
         own = (fen for (case, n), fen in self.back.items() if n and case not in self.pooled)
         return sum(bore) - sum(own)
 
@@ -243,6 +244,8 @@ CITY_FEN, DISTRICT_FEN = (AMOUNT + 1) // 2, AMOUNT // 2
 
 OUT = ("committed", "transferred", "paid")
 """Where money is that did not come back."""
+SPENT = (*OUT, "returned")
+"""Where it is while its budgets cannot spend it again."""
 
 
 @dataclass
@@ -614,7 +617,7 @@ class Machine(RuleBasedStateMachine):
         given = self.session.execute(
             select(LedgerPosting.payer_id, LedgerPosting.amount_fen)
             .join(LedgerEntry, LedgerEntry.id == LedgerPosting.entry_id)
-            .where(LedgerEntry.key == key_of(made), LedgerPosting.purse == "budget")
+            .where(LedgerEntry.key == key_of(made), LedgerPosting.purse == "recovered")
         ).all()
         assert sum(part for _payer, part in given) == fen
         for payer, part in given:
@@ -654,7 +657,7 @@ class Machine(RuleBasedStateMachine):
                 expected[purse] += sum(self.model.fen[key])
                 expected["budget"] -= sum(self.model.fen[key])
         expected["paid"] -= self.model.back.total()
-        expected["budget"] += self.model.back.total()
+        expected["recovered"] += self.model.back.total()
         assert {k: v for k, v in purses.items() if v} == {k: v for k, v in expected.items() if v}
         cases = self.session.execute(select(Application.id, Application.state))
         states = {row.id: row.state for row in cases}

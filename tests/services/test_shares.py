@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from models.application import APPROVED, PAID, WAITING, Application
 from models.catalogue import CatalogueEntry
 from models.decision import REJECT
-from models.funding import BOUNCED, RECOVERED, Payment, PaymentBatch, PaymentShare
+from models.funding import BOUNCED, RECOVERED, Budget, Payment, PaymentBatch, PaymentShare
 from models.organization import Organization
 from models.types import Fen
 from portal.clock import Clock
@@ -232,6 +232,11 @@ def test_what_is_recovered_is_not_paid_again(session: Session, tmp_path: Path) -
     assert walk.case.state == PAID
     with pytest.raises(NothingToPay):
         _pay(walk, walk.scene.places["D"])
+    city = walk.scene.places["city"].id
+    rows = [row for row in ledger.statement(session) if row["payer_id"] == city]
+    purses = {row["purse"]: row["amount_fen"] for row in rows}
+    assert session.scalars(select(Budget.spent_fen)).one() == 0
+    assert (purses["budget"], purses["recovered"], purses["paid"]) == (-1_500_00, 1_500_00, 0)
     assert list(violations(session)) == []
 
 
