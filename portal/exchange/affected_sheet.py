@@ -12,11 +12,11 @@ from models.application import STATES
 from models.base import N_
 from models.organization import Organization
 from models.programme import Programme
-from portal.access import audit
 from portal.access.actor import Actor
 from portal.access.permissions import require
 from portal.clock import Clock
-from portal.exchange.sheet_writer import SheetColumn, Told, write_sheet
+from portal.exchange.programme_sheet import write_audited
+from portal.exchange.sheet_writer import SheetColumn, Told
 from portal.funding.affected import Affected, Found, settled_by_payer
 
 TEXTS = (
@@ -63,18 +63,9 @@ def write_affected(
     rows = (
         (*_cells(row, told), *(settled[row.id][payer.id] for payer in payers)) for row in found.rows
     )
-    count = write_sheet(target, programme.code, columns, rows)
-    details = {"programme": programme.code, "rows": count}
-    audit.record(
-        session,
-        actor,
-        clock.now(),
-        "application:export",
-        "programme",
-        programme.id,
-        details=details,
+    return write_audited(
+        session, actor, clock, "application:export", programme, target, columns, rows
     )
-    return count
 
 
 def _cells(row: Affected, told: Told) -> Iterator[Any]:

@@ -10,11 +10,11 @@ from sqlalchemy.orm import Session
 from models.base import N_
 from models.programme import Programme
 from models.sharing import PAYERS
-from portal.access import audit
 from portal.access.actor import Actor
 from portal.access.permissions import require
 from portal.clock import Clock
-from portal.exchange.sheet_writer import SheetColumn, Told, write_sheet
+from portal.exchange.programme_sheet import write_audited
+from portal.exchange.sheet_writer import SheetColumn, Told
 from portal.funding.matching import Matching
 
 
@@ -38,12 +38,9 @@ def write_matching(
         SheetColumn(told(N_("Not stated"), {}), 12),
         *(SheetColumn(title, 16, "fen") for title in money),
     ]
-    count = write_sheet(target, programme.code, columns, _rows(found, told))
-    details = {"programme": programme.code, "rows": count}
-    audit.record(
-        session, actor, clock.now(), "matching:read", "programme", programme.id, details=details
+    return write_audited(
+        session, actor, clock, "matching:read", programme, target, columns, _rows(found, told)
     )
-    return count
 
 
 def _rows(found: Matching, told: Told) -> Iterator[tuple[Any, ...]]:

@@ -10,11 +10,11 @@ from sqlalchemy.orm import Session
 from models.application import VERDICTS
 from models.base import N_
 from models.programme import Programme
-from portal.access import audit
 from portal.access.actor import Actor
 from portal.access.permissions import require
 from portal.clock import Clock
-from portal.exchange.sheet_writer import SheetColumn, Told, write_sheet
+from portal.exchange.programme_sheet import write_audited
+from portal.exchange.sheet_writer import SheetColumn, Told
 from portal.policy.simulate import Simulation
 
 TEXTS = (
@@ -43,18 +43,9 @@ def write_trial(
     require(actor, "application:export")
     columns = [SheetColumn(told(text, {}), width) for text, width in TEXTS]
     columns += [SheetColumn(told(text, {}), 18, "fen") for text in MONEY]
-    count = write_sheet(target, programme.code, columns, _rows(found, told))
-    details = {"programme": programme.code, "rows": count}
-    audit.record(
-        session,
-        actor,
-        clock.now(),
-        "application:export",
-        "programme",
-        programme.id,
-        details=details,
+    return write_audited(
+        session, actor, clock, "application:export", programme, target, columns, _rows(found, told)
     )
-    return count
 
 
 def _rows(found: Simulation, told: Told) -> Iterator[tuple[Any, ...]]:

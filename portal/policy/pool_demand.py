@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import BigInteger, Select, cast, func, select
 from sqlalchemy.orm import Session
@@ -111,13 +111,5 @@ def _asked(
 
 
 def _together(one: PoolDemand, other: PoolDemand) -> PoolDemand:
-    return PoolDemand(
-        key=one.key,
-        title=one.title,
-        per=one.per,
-        pool=one.pool,
-        cases=one.cases + other.cases,
-        asked_fen=one.asked_fen + other.asked_fen,
-        budget_fen=one.budget_fen,
-        places=one.places,
-    )
+    cases, asked = one.cases + other.cases, one.asked_fen + other.asked_fen
+    return replace(one, cases=cases, asked_fen=asked)
