@@ -4,7 +4,7 @@ it goes back to the budgets it came from, and what is paid then is charged anew.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -42,10 +42,8 @@ def take_turns(session: Session, cases: Cases) -> None:
 
 def release(session: Session, actor: Actor, now: datetime, cases: Cases) -> None:
     """Put what the bank returned of *cases*, and was not paid again, back into the budgets."""
-    payments = select(Payment).where(*_lying(cases)).order_by(Payment.id)
-    for payment in session.scalars(payments).all():
-        ledger.release(session, actor, now, payment)
-        give_payment_back(session, payment)
+    for payment in _returned_of(session, cases):
+        _release(session, actor, now, payment)
 
 
 def give_payment_back(session: Session, payment: Payment) -> None:
@@ -85,22 +83,28 @@ def settle_return(session: Session, actor: Actor, now: datetime, payment: Paymen
 
 
 def release_changed(session: Session, actor: Actor, now: datetime, cases: Cases) -> None:
-    """Put back what the bank returned of those of *cases* of which it is not to be paid again as it
-    was."""
-    payments = select(Payment).where(*_lying(cases), Payment.instalment < FIRST_PLACE)
-    changed = {
-        payment.application_id
-        for payment in session.scalars(payments).all()
-        if _is_changed(session, payment)
-    }
-    if changed:
-        release(session, actor, now, changed)
+    """Put back what the bank returned of *cases* and is not to be paid again as it was."""
+    for payment in _returned_of(session, cases):
+        if _is_changed(session, payment):
+            _release(session, actor, now, payment)
+
+
+def _returned_of(session: Session, cases: Cases) -> Sequence[Payment]:
+    return session.scalars(select(Payment).where(*_lying(cases)).order_by(Payment.id)).all()
+
+
+def _release(session: Session, actor: Actor, now: datetime, payment: Payment) -> None:
+    ledger.release(session, actor, now, payment)
+    give_payment_back(session, payment)
 
 
 def _is_changed(session: Session, payment: Payment) -> bool:
+    """A top-up is paid as it is, as long as its case is not closed."""
     session.refresh(payment.application)
-    closed = payment.application.state in (REFUSED, WITHDRAWN, RETURNED)
-    return closed or _comes_to(session, payment) != _bore(session, payment)
+    if payment.application.state in (REFUSED, WITHDRAWN, RETURNED):
+        return True
+    is_top_up = payment.instalment >= FIRST_PLACE
+    return not is_top_up and _comes_to(session, payment) != _bore(session, payment)
 
 
 def lapse(session: Session, actor: Actor, now: datetime, cases: Cases, place: int) -> None:

@@ -520,6 +520,31 @@ def test_what_the_bank_returned_is_asked_of_the_district_that_a_union_moved_to(
 
 
 @pytest.mark.plain
+def test_only_what_is_not_paid_again_as_it_was_is_charged_anew(
+    session: Session, tmp_path: Path
+) -> None:
+    walk, finance, approver = _project(session, tmp_path)
+    clock, place = walk.book.after, walk.scene.places["D"]
+    accepted = {"field__city_accepts": "是", "field__unit_accepts": "是"}
+    walk.answer("city-centre", project__accepted_on="2022-11-08", **accepted)
+    walk.pass_by("city-centre")
+    _pay(walk, place)
+    made = propose_amount(session, finance, clock, walk.case, -1, WHY)
+    decide_adjustments(session, approver, clock, [made.id], approve=True)
+    assert {share.instalment for share in made.shares} == {1}
+    for instalment in (2, 1):
+        payment = last_payment(session, walk.case.number, instalment)
+        assert payment is not None
+        reverse_payment(session, finance, clock, payment, BOUNCED, clock.today(), "账号有误")
+    returned = [row for row in ledger.statement(session) if row["purse"] == "returned"]
+    assert sum(row["amount_fen"] for row in returned) == 12_000_00
+    assert session.scalars(select(Budget.spent_fen)).one() == 4_000_00
+    again = _pay(walk, place)
+    assert (again.total_fen, again.budget_fen) == (29_999_99, 6_000_00)
+    assert list(violations(session)) == []
+
+
+@pytest.mark.plain
 def test_a_project_whose_balance_is_not_sent_any_more_is_settled(
     session: Session, tmp_path: Path
 ) -> None:

@@ -188,11 +188,8 @@ class Model:
         return city, district
 
     def as_it_was(self, key: tuple[int, int]) -> bool:
-        """Whether an instalment that the bank returned is to be paid again as it was; a top-up
-        is."""
-        closed = self.refused | self.returned
-        unchanged = self.halves(*key) == self.fen[key] and key[0] not in closed
-        return key in self.extra or unchanged
+        """Whether what the bank returned is to be paid again as it was; a top-up always."""
+        return key[0] not in self.refused | self.returned and self.halves(*key) == self.fen[key]
 
     def out(self, case: int, *purses: str) -> int:
         """What of the money of *case* lies in one of *purses*, in any by default."""
