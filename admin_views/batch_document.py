@@ -10,7 +10,7 @@ from models.organization import Organization
 from models.papers import BatchPaper
 from models.sharing import CONFIRMATION, PAPERS, RECEIPT, TRANSFER_NOTICE
 from portal.funding.amount_words import in_words
-from portal.funding.papers import papers_of, payers_of, stated_fen
+from portal.funding.papers import papers_of, payees_of, payers_of, stated_fen
 from portal.funding.routes import wanted
 from portal.theme import cells
 from portal.theme.papers import Document
@@ -35,7 +35,7 @@ def document_of(batch: PaymentBatch, kind: str) -> Document:
         (batch.district.name, city) if kind == TRANSFER_NOTICE else (city, batch.district.name)
     )
     total = row.total_fen if row else stated_fen(db.session(), batch, kind)
-    people = row.people if row else batch.payments_count
+    people = row.people if row else payees_of(db.session(), batch)
     return Document(
         title=_(PAPERS[kind]),
         number=row.number if row else "",

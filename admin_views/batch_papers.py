@@ -26,7 +26,14 @@ from models.sharing import PAPERS
 from portal.exchange.bank_file import write_bank_csv, write_bank_sheet
 from portal.exchange.sheet_writer import MIME, content_disposition
 from portal.funding.cancelling import cancel_batch
-from portal.funding.papers import LONGEST_DIFFERENCES, NotTheTime, give_paper, may_give, stated_fen
+from portal.funding.papers import (
+    LONGEST_DIFFERENCES,
+    NotTheTime,
+    give_paper,
+    may_give,
+    payees_of,
+    stated_fen,
+)
 from portal.translations.words import gettext as _
 from portal.web.actor import clock, current_actor
 
@@ -67,7 +74,7 @@ class BatchPapers(Stepping):
             return redirect(back)
 
         lead = _("The batch has %(people)s people. What differs must be named.",
-                 people=batch.payments_count)  # fmt: skip
+                 people=payees_of(db.session(), batch))  # fmt: skip
         title = f"{batch.number} · {_(PAPERS[kind])}"
         return self.step(form, do, title, lead, back)
 
@@ -114,11 +121,11 @@ def _paper_form(batch: PaymentBatch, kind: str) -> Any:
     total = stated_fen(db.session(), batch, kind)
     fields = {
         "on": DateField(_("Day"), [InputRequired()]),
-        "people": IntegerField(_("People"), [InputRequired(), NumberRange(0, 10**8)]),
+        "people": IntegerField(_("Head count"), [InputRequired(), NumberRange(0, 10**8)]),
         "total": YuanField(_("Total (yuan)"), [InputRequired()]),
         "differences": StringField(_("Differences"), [Optional(), Length(max=LONGEST_DIFFERENCES)]),
     }
-    said = {"on": clock().today(), "people": batch.payments_count, "total": total}
+    said = {"on": clock().today(), "people": payees_of(db.session(), batch), "total": total}
     return type("PaperForm", (FlaskForm,), fields)(data=said)
 
 

@@ -20,7 +20,7 @@ from models.organization import Organization
 from portal.access.permissions import may
 from portal.access.scope import CITY_DEPTH, DISTRICT_DEPTH
 from portal.calendar import calendar_of
-from portal.funding.by_district import batched_fen
+from portal.funding.by_district import batched_fen, came_back_fen
 from portal.remembered import Figure, remembered
 from portal.review.deadlines import DUE_SOON, IN_TIME, LATENESS, NO_DUE, OVERDUE
 from portal.review.flow import AGES, FRESH, OLD, OLDER, Group, flow
@@ -158,10 +158,10 @@ def _by_place(groups: Sequence[Group], wanted: str) -> list[Chart]:
 
 def _money(wanted: str) -> list[Chart]:
     """What is in payment batches for each district, and how far it is, for the city."""
-    actor = current_actor()
+    actor, programme_id = current_actor(), int(wanted) if wanted else None
     if actor.depth != CITY_DEPTH or not may(actor, "payment:read"):
         return []
-    found = batched_fen(db.session(), actor, int(wanted) if wanted else None)
+    found = batched_fen(db.session(), actor, programme_id)
     most = sorted(found.items(), key=lambda pair: -sum(pair[1].values()))
     titles = _names([place for place, _fen in most[:MOST]])
     base = {"programme": wanted} if wanted else {}
@@ -181,6 +181,9 @@ def _money(wanted: str) -> list[Chart]:
         total=cells.yuan(total),
         paid=cells.yuan(paid),
     )
+    back = came_back_fen(db.session(), actor, programme_id)
+    if back:
+        says += _("; ") + _("¥%(back)s of it came back", back=cells.yuan(back))
     measures = [Measure(_(BATCH_STATES[key]), tone) for key, tone in BATCH_TONES.items()]
     title, rest = _("Payments by district (yuan)"), max(0, len(most) - MOST)
     head = _("District")

@@ -113,7 +113,7 @@ class PaymentBatch(Versioned, Model):
     state: Mapped[str] = mapped_column(
         String(20), default=MADE, info={"label": N_("State"), "choices": BATCH_STATES}
     )
-    payments_count: Mapped[int] = mapped_column(Integer, info={"label": N_("People")})
+    payments_count: Mapped[int] = mapped_column(Integer, info={"label": N_("Number of payments")})
     total_fen: Mapped[int] = mapped_column(
         BigId, info={"label": N_("Total (yuan)"), "widget": "yuan"}
     )

@@ -41,7 +41,7 @@ class BatchPaper(Model):
     kind: Mapped[str] = mapped_column(String(20), info={"label": N_("Kind"), "choices": PAPERS})
     number: Mapped[str] = mapped_column(String(50), unique=True, info={"label": N_("Number")})
     given_on: Mapped[date] = mapped_column(Date, info={"label": N_("Day")})
-    people: Mapped[int] = mapped_column(Integer, info={"label": N_("People")})
+    people: Mapped[int] = mapped_column(Integer, info={"label": N_("Head count")})
     total_fen: Mapped[int] = mapped_column(
         BigId, info={"label": N_("Total (yuan)"), "widget": "yuan"}
     )

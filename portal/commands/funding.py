@@ -17,6 +17,7 @@ from portal.access.accounts import actor_named
 from portal.cli import clock, verb
 from portal.funding.budget import set_budget
 from portal.funding.matching import Owed, matching
+from portal.funding.papers import payees_of
 from portal.funding.payout import make_batch, mark_paid, mark_transferred
 from portal.funding.reversals import last_payment, reverse_payment
 from portal.policy.packs import programme_called
@@ -204,7 +205,8 @@ def told_batch(batch: PaymentBatch) -> dict[str, Any]:
     return {
         "batch": batch.number,
         "state": batch.state,
-        "people": batch.payments_count,
+        "people": payees_of(db.session(), batch),
+        "payments": batch.payments_count,
         "total_fen": batch.total_fen,
         "budget_fen": batch.budget_fen,
     }

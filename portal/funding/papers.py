@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import func, insert, select
 from sqlalchemy.orm import Session
 
+from models.application import Application
 from models.base import N_, Because, Refusal
 from models.funding import MADE, TRANSFERRED, Payment, PaymentBatch, PaymentShare
 from models.organization import Organization
@@ -77,8 +78,9 @@ def give_paper(
 ) -> BatchPaper:
     """Record that the paper *kind* of *batch* was given on the day *on*.
 
-    It states *people* and *total_fen*, what ``stated_fen`` gives where left out. The newest of a
-    kind counts. Raises ``NotTheTime``, ``SumsDiffer``, ``BadPaperDay`` or ``NoSuchPaper``.
+    It states *people* and *total_fen*, what ``payees_of`` and ``stated_fen`` give where left
+    out. The newest of a kind counts. Raises ``NotTheTime``, ``SumsDiffer``,
+    ``BadPaperDay`` or ``NoSuchPaper``.
     """
     if kind not in PAPERS:
         raise NoSuchPaper()
@@ -86,12 +88,12 @@ def give_paper(
     _hold(session, actor, batch)
     if batch.state not in _STATES.get(kind, _OTHERWISE[1]):
         raise NotTheTime(number=batch.number)
-    whole = stated_fen(session, batch, kind)
-    people = batch.payments_count if people is None else people
+    whole, payees = stated_fen(session, batch, kind), payees_of(session, batch)
+    people = payees if people is None else people
     total = whole if total_fen is None else total_fen
     differences = differences.strip()[:LONGEST_DIFFERENCES]
-    if (people, total) != (batch.payments_count, whole) and len(differences) < 2:
-        raise SumsDiffer(people=batch.payments_count, yuan=in_yuan(whole))
+    if (people, total) != (payees, whole) and len(differences) < 2:
+        raise SumsDiffer(people=payees, yuan=in_yuan(whole))
     _check_day(clock, batch, kind, on)
     said = {"people": people, "total_fen": total, "differences": differences, "given_on": on}
     return _write(session, actor, clock, batch, kind, said)
@@ -110,6 +112,16 @@ def papers_of(session: Session, batch: PaymentBatch) -> dict[str, BatchPaper]:
     )
     newest = {row.kind: row for row in rows}
     return {kind: newest[kind] for kind in PAPERS if kind in newest}
+
+
+def payees_of(session: Session, batch: PaymentBatch) -> int:
+    """How many people *batch* pays; who gets two instalments at once is one."""
+    people = (
+        select(func.count(Application.applicant_id.distinct()))
+        .join(Payment, Payment.application_id == Application.id)
+        .where(Payment.batch_id == batch.id)
+    )
+    return session.execute(people).scalar_one()
 
 
 def stated_fen(session: Session, batch: PaymentBatch, kind: str) -> int:

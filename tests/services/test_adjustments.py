@@ -37,6 +37,7 @@ from portal.funding.budget import set_budget
 from portal.funding.cancelling import cancel_batch
 from portal.funding.case_money import money_of
 from portal.funding.dues import pending_fen
+from portal.funding.papers import payees_of
 from portal.funding.payout import NothingToPay, make_batch, mark_paid, mark_transferred
 from portal.funding.proposing import (
     HasAdjustment,
@@ -491,6 +492,7 @@ def test_a_later_instalment_follows_the_new_award(session: Session, tmp_path: Pa
     assert (batch.payments_count, batch.total_fen, batch.budget_fen) == (
         2, 13_200_00 + 1_800_00, 4_400_00 + 600_00,
     )  # fmt: skip
+    assert payees_of(session, batch) == 1
     assert (walk.case.state, session.get_one(Adjustment, made.id).state) == ("paid", "done")
     assert affected(session, finance, programme).rows[0].difference_fen == -3_000_00
     assert list(violations(session)) == []

@@ -206,8 +206,10 @@ def test_what_the_bank_returns_is_recorded_once_and_told(till: Till) -> None:
     bad = browser.post(address, **sent | {"reason": "x"})
     assert bad.status_code == 200
     assert till.stored()[2] == {"paid"}
+    assert "已退回" not in browser.get("/dashboard/").text
     assert browser.post(address, **sent).status_code == 302
     assert till.stored()[2] == {"paid", "approved"}
+    assert "已发放的款项中 ¥1,000 已退回" in browser.get("/dashboard/").text
     assert "账号已注销" in browser.get(f"/payment/details/?id={till.batch}").text
     again = browser.post(address, **sent)
     assert "已经退回" in again.text
