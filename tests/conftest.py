@@ -29,10 +29,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.serving import WSGIRequestHandler, make_server
 
+from admin_views.records import ACTIONS, ENTITIES
 from models.account import Account
 from models.base import begin_writing, db
+from models.decision import OUTCOMES
 from models.organization import Organization
-from portal.access import accounts, login, organizations, passwords
+from portal.access import accounts, audit, login, organizations, passwords, trail
 from portal.access.actor import Actor
 from portal.app import create_app
 from portal.clock import Clock
@@ -272,6 +274,23 @@ def database_url(
     create_database(server, name, templates.postgresql(template))
     yield server.format(name=name)
     postgres.administer(server, f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@pytest.fixture(scope="session", autouse=True)
+def acts_have_words() -> Iterator[None]:
+    """What the audit trail is told reads as words on its page."""
+    assert {trail.ACTIONS + outcome for outcome in OUTCOMES} <= ACTIONS.keys()
+    record = audit.record
+
+    def told(session: Session, actor: Actor, now: Any, act: str, kind: str, *rest: Any,
+             **more: Any) -> None:  # fmt: skip
+        assert act in ACTIONS, f"the audit trail has no words for {act!r}"
+        assert kind in ENTITIES, f"the audit trail has no words for {kind!r}"
+        record(session, actor, now, act, kind, *rest, **more)
+
+    audit.record = told
+    yield
+    audit.record = record
 
 
 @pytest.fixture
