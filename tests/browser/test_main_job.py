@@ -20,13 +20,11 @@ from portal.access.accounts import system_actor
 from portal.access.organizations import import_tree
 from portal.access.tree import read_sheet
 from portal.clock import Clock
-from portal.config import ROOT
 from portal.verify import violations
 from tests.browser.signing_in import sign_in
 from tests.conftest import City
-from tests.support.cases import published
+from tests.support.cases import SAMPLE, published
 
-SAMPLE = ROOT.parent / "shared" / "data" / "s26-sample"
 UNIT, DISTRICT = "市化江锦物流有限公司1厂工会", "市化学工会"
 DAY = date(2026, 9, 15)
 Shot = Callable[[Page, str], Path]
@@ -41,8 +39,6 @@ def settings() -> dict[str, object]:
 @pytest.fixture
 def people(app: Flask, town: City) -> None:
     """The sample's unions, the programme in force, and everybody who takes part."""
-    if not SAMPLE.exists():
-        pytest.skip(f"there is no sample at {SAMPLE}")
     with app.app_context():
         begin_writing()
         session = db.session()

@@ -11,11 +11,7 @@ from sqlalchemy import select
 
 from models.application import Application
 from models.base import begin_writing, db
-from portal.config import ROOT
-from tests.support.cases import PACK
-
-SAMPLE = ROOT.parent / "shared" / "data" / "s26-sample"
-pytestmark = pytest.mark.skipif(not SAMPLE.exists(), reason=f"there is no sample at {SAMPLE}")
+from tests.support.cases import PACK, SAMPLE
 
 
 @pytest.fixture

@@ -35,6 +35,8 @@ ROLES = {
 }
 """Who takes part, by login: role and union."""
 PACK = ROOT / "seed" / "programmes" / "sh-skill-2026.yaml"
+SAMPLE = ROOT / "tests" / "samples" / "sh-skill-2026"
+"""600 made-up rows as a customer would send them, their unions, and what is to come of each."""
 
 
 def published(session: Session) -> Revision:
