@@ -200,8 +200,8 @@ def yuan(fen: int | None) -> str:
 
 
 def day(value: date | None) -> Markup:
-    """A day as YYYY-MM-DD."""
-    return Markup(f'<span class="jx-num">{value.isoformat() if value else ""}</span>')
+    """A day as YYYY-MM-DD; nothing at all without one, so that a card leaves its line out."""
+    return Markup(f'<span class="jx-num">{value.isoformat()}</span>') if value else Markup("")
 
 
 @cache
