@@ -21,7 +21,15 @@ from admin_views.filters import ListFilter, equals, equals_number
 from admin_views.listing import ListTab
 from admin_views.steps import Stepping
 from admin_views.views import safe
-from models.adjustment import ADJUSTMENT_STATES, APPROVED, IN_FORCE, PROPOSED, Adjustment
+from models.adjustment import (
+    ADJUSTMENT_STATES,
+    APPROVED,
+    CANCELLED,
+    IN_FORCE,
+    PROPOSED,
+    REFUSED,
+    Adjustment,
+)
 from models.application import Application
 from models.base import Refusal, db
 from models.programme import Programme
@@ -69,6 +77,7 @@ class AdjustmentView(Stepping, PortalModelView):
         joinedload(Adjustment.programme),
     )
     list_sums = ("settle_fen", "received_fen")
+    list_unsummed = (REFUSED, CANCELLED)
     list_phone: ClassVar[Any] = {
         "application": "foot", "person": "title", "settle_fen": "side", "state": "side",
         "proposed_at": "hide",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import url_for
 
 from models.base import N_, db
-from models.funding import PaymentBatch
+from models.funding import CANCELLED, PaymentBatch
 from models.organization import Organization
 from models.papers import BatchPaper
 from models.sharing import CONFIRMATION, PAPERS, RECEIPT, TRANSFER_NOTICE
@@ -35,7 +35,8 @@ def document_of(batch: PaymentBatch, kind: str) -> Document:
         (batch.district.name, city) if kind == TRANSFER_NOTICE else (city, batch.district.name)
     )
     total = row.total_fen if row else stated_fen(db.session(), batch, kind)
-    people = row.people if row else payees_of(db.session(), batch)
+    payees = payees_of(db.session(), batch)
+    people = row.people if row else payees
     return Document(
         title=_(PAPERS[kind]),
         number=row.number if row else "",
@@ -44,12 +45,14 @@ def document_of(batch: PaymentBatch, kind: str) -> Document:
         sender=sender,
         lead=_lead(batch, kind, people, total, given.get(TRANSFER_NOTICE)),
         payers=_payers(batch, kind),
+        payees=payees,
         people=people,
         total_fen=total,
         words=in_words(total) if kind == RECEIPT else "",
         differences=row.differences if row else "",
         signs=_signs(kind),
         back_url=url_for(".details_view", id=batch.id),
+        is_void=batch.state == CANCELLED,
     )
 
 

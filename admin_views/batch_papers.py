@@ -18,7 +18,7 @@ from admin_views.batch_document import document_of
 from admin_views.choices import offered
 from admin_views.rule_fields import YuanField
 from admin_views.steps import Stepping
-from models.base import Refusal, db
+from models.base import N_, Refusal, db
 from models.decision import LONGEST_REASON, SHORTEST_REASON
 from models.funding import PaymentBatch
 from models.papers import BankFile
@@ -44,6 +44,12 @@ PERMISSIONS = {
     "bank": "payment:bank",
 }
 CSV, SHEET = "csv", "xlsx"
+
+
+class BatchMoved(Refusal):
+    """The step was already taken, by somebody else or by the same form sent twice."""
+
+    message = N_("This batch was moved on meanwhile. Please look again.")
 
 
 class BatchPapers(Stepping):
@@ -86,6 +92,8 @@ class BatchPapers(Stepping):
         form = _cancel_form()(data={"seen_version": str(batch.version)})
 
         def do() -> Response:
+            if form.seen_version.seen != batch.version:
+                raise BatchMoved()
             cancel_batch(db.session(), current_actor(), clock(), batch, form.reason.data)
             flash(_("Batch %(number)s was cancelled.", number=batch.number), "success")
             return redirect(back)

@@ -18,14 +18,15 @@ from admin_views import batch_words as words
 from admin_views.application_cells import book
 from admin_views.base import PortalModelView, SeenVersion
 from admin_views.batch_papers import PERMISSIONS as PAPER_PAGES
-from admin_views.batch_papers import BatchPapers
+from admin_views.batch_papers import BatchMoved, BatchPapers
 from admin_views.choices import districts, offered, programmes, worded
 from admin_views.filters import ListFilter, equals, equals_number
 from admin_views.listing import ListTab
-from models.base import N_, Refusal, db
+from models.base import Refusal, db
 from models.decision import LONGEST_REASON, SHORTEST_REASON
 from models.funding import (
     BATCH_STATES,
+    CANCELLED,
     MADE,
     REVERSALS,
     TRANSFERRED,
@@ -36,6 +37,7 @@ from models.organization import Organization
 from models.programme import Programme
 from portal.access.permissions import may, require
 from portal.exchange.payment_sheet import write_payments
+from portal.funding.papers import papers_of
 from portal.funding.payout import make_batch, mark_paid, mark_transferred
 from portal.funding.reversals import reverse_payment
 from portal.review.todo import unconfirmed
@@ -49,12 +51,6 @@ from portal.web.actor import clock, current_actor
 from portal.web.downloads import sheet_answer
 
 _MARKS = {MADE: "draft", TRANSFERRED: "waiting", "paid": "paid"}
-
-
-class BatchMoved(Refusal):
-    """The step was already taken, by somebody else or by the same form sent twice."""
-
-    message = N_("This batch was moved on meanwhile. Please look again.")
 
 
 class BatchView(BatchPapers, PortalModelView):
@@ -73,6 +69,7 @@ class BatchView(BatchPapers, PortalModelView):
     form_columns = ("number",)
     list_loads = (joinedload(PaymentBatch.programme), joinedload(PaymentBatch.district))
     list_sums = ("total_fen",)
+    list_unsummed = (CANCELLED,)
     list_phone: ClassVar[Any] = {
         "number": "foot", "district": "title", "total_fen": "side", "state": "side",
         "made_at": "hide",
@@ -221,8 +218,7 @@ class BatchView(BatchPapers, PortalModelView):
             return redirect(back)
 
         title = f"{batch.number} · {_step_title(batch)}"
-        lead = _("The day on which the bank carried it out.")
-        return self.step(form, do, title, lead, back, ends=Refusal)
+        return self.step(form, do, title, _lead(batch), back, ends=Refusal)
 
     def _steps(self, batch: PaymentBatch) -> list[Action]:
         steps = []
@@ -253,6 +249,20 @@ def _payment_list(batch: PaymentBatch) -> Any:
 
 def _step_title(batch: PaymentBatch) -> str:
     return _("Mark as transferred") if batch.state == MADE else _("Mark as paid")
+
+
+def _lead(batch: PaymentBatch) -> str:
+    """What the step's day is; before people count as paid, too, what their union's papers name."""
+    day = _("The day on which the bank carried it out.")
+    given = papers_of(db.session(), batch).values() if batch.state == TRANSFERRED else ()
+    named = [row.differences for row in given if row.differences]
+    if not named:
+        return day
+    return day + _(
+        "Named differences: %(differences)s. Record afterwards as returned by the bank whoever was "
+        "not paid.",
+        differences=_("; ").join(named),
+    )
 
 
 def _return_form() -> Any:

@@ -56,7 +56,8 @@ class Listing:
     """What ``PortalModelView`` adds to a list page. See the class attributes for declarations.
 
     ``list_phone`` places columns on a phone's card, the others stand there with their label
-    unless ``list_phone_labels`` is off; ``list_sums`` names amount columns to total;
+    unless ``list_phone_labels`` is off; ``list_sums`` names amount columns to total, in which rows
+    of the states ``list_unsummed`` do not count;
     ``list_loads`` are loader options, so that a page costs a fixed number of statements.
     """
 
@@ -70,6 +71,7 @@ class Listing:
     list_phone: ClassVar[Mapping[str, Phone]] = {}
     list_phone_labels: ClassVar[bool] = True
     list_sums: ClassVar[Sequence[str]] = ()
+    list_unsummed: ClassVar[Sequence[str]] = ()
     list_loads: ClassVar[Sequence[Any]] = ()
     list_sorts: ClassVar[Mapping[str, str]] = {}
     list_order: ClassVar[tuple[str, bool]] = ("id", True)
@@ -104,7 +106,8 @@ class Listing:
         count = capped_count(db.session(), self.model.id, where)
         columns = {name: getattr(self.model, name) for name in self.list_sums}
         capped = count > CAP
-        found = {} if capped else sums(db.session(), self.model.id, where, columns)
+        counted = [self.model.state.not_in(self.list_unsummed)] if self.list_unsummed else []
+        found = {} if capped else sums(db.session(), self.model.id, [*where, *counted], columns)
         return jsonify(count=min(count, CAP), capped=capped, sums=found)
 
     @expose("/search", methods=("POST",))
@@ -263,6 +266,8 @@ class Listing:
 
     def _columns(self, rows: Sequence[Any], args: Mapping[str, str]) -> list[Column]:
         sorted_by, descending = self._sorting(args)
+        if self.list_unsummed:
+            rows = [row for row in rows if row.state not in self.list_unsummed]
         made = []
         for name in self.column_list:
             summed = name in self.list_sums

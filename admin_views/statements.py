@@ -38,6 +38,12 @@ from portal.web.errors import words_of
 SHOWN = 200
 
 
+class NotOffered(Refusal):
+    """The programme or the union is none that this person may choose."""
+
+    message = N_("This programme or union is not among those offered. Choose one of the lists.")
+
+
 class NoSuchCase(Refusal):
     """The number is no application that this person sees."""
 
@@ -99,7 +105,9 @@ def _wanted() -> Wanted:
 
 def _one_of(name: str, offered: list[tuple[str, str]]) -> int | None:
     text = request.args.get(name, "")
-    return int(text) if text in dict(offered) else None
+    if text and text not in dict(offered):
+        raise NotOffered()
+    return int(text) if text else None
 
 
 def _payees() -> list[tuple[str, str]]:

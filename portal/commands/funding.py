@@ -16,7 +16,7 @@ from models.types import Fen
 from portal.access.accounts import actor_named
 from portal.cli import clock, verb
 from portal.funding.budget import set_budget
-from portal.funding.matching import Owed, matching
+from portal.funding.matching import Owed, check_shares, matching
 from portal.funding.papers import payees_of
 from portal.funding.payout import make_batch, mark_paid, mark_transferred
 from portal.funding.reversals import last_payment, reverse_payment
@@ -129,6 +129,7 @@ def match_command(code: str, district: str | None, tried: tuple[str, ...], login
         cases = select(Application.id).where(Application.district_id == union_called(district).id)
     instead = {key: int(text) if text.isdecimal() else 0 for key, text in map(_pair, tried)}
     programme = programme_called(session, code)
+    check_shares(programme, instead)
     found = matching(session, actor_named(session, login), programme, cases, instead)
     return {
         "programme": code,

@@ -40,13 +40,14 @@ def write_payments(
     sums = SUMS if any(row.on_top_fen for row in rows) else SUMS[:1]
     columns = [SheetColumn(told(word, {}), 20) for word in WORDS]
     columns += [SheetColumn(told(word, {}), 14, "fen") for word in sums]
-    shown = str if may(actor, "applicant:reveal") else mask_card
+    is_clear = may(actor, "applicant:reveal")
+    shown = str if is_clear else mask_card
     cells = _cells(rows, shown, len(sums), told)
     feet = _feet(session, batch, rows, len(sums), told)
     count = write_sheet(target, batch.number, columns, cells, feet=feet)
     audit.record(
         session, actor, clock.now(), "payment:export", "payment_batch", batch.id,
-        details={"people": count}, organization_id=batch.district_id,
+        details={"people": count, "clear": is_clear}, organization_id=batch.district_id,
     )  # fmt: skip
     return count
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import func, select, true
 from sqlalchemy.orm import Session
 
+from models.adjustment import Adjustment, AdjustmentReceipt
 from models.funding import CANCELLED, REVERSALS, Payment, PaymentBatch, PaymentReversal
 from portal.access.actor import Actor
 from portal.access.scope import visible
@@ -30,10 +31,10 @@ def batched_fen(
 
 
 def came_back_fen(session: Session, actor: Actor, programme_id: int | None = None) -> int:
-    """Fen of the payments that *actor* sees and that came back: what is paid again of it is in
-    another batch."""
-    total = session.scalar(
-        select(func.sum(Payment.amount_fen))
+    """Fen that came back of what *actor* sees as paid: payments as a whole, which are paid again in
+    other batches where they are, and receipts for recoveries."""
+    payments = (
+        select(func.coalesce(func.sum(Payment.amount_fen), 0))
         .join(PaymentReversal, PaymentReversal.payment_id == Payment.id)
         .join(PaymentBatch, PaymentBatch.id == Payment.batch_id)
         .where(
@@ -42,4 +43,12 @@ def came_back_fen(session: Session, actor: Actor, programme_id: int | None = Non
             PaymentBatch.programme_id == programme_id if programme_id else true(),
         )
     )
-    return int(total or 0)
+    receipts = (
+        select(func.coalesce(func.sum(AdjustmentReceipt.amount_fen), 0))
+        .join(Adjustment, Adjustment.id == AdjustmentReceipt.adjustment_id)
+        .where(
+            visible(Adjustment, actor),
+            Adjustment.programme_id == programme_id if programme_id else true(),
+        )
+    )
+    return sum(int(session.execute(part).scalar_one()) for part in (payments, receipts))

@@ -6,7 +6,7 @@ It counts what would be paid of every live case that may be funded, whether appr
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,7 +31,13 @@ MOST_WEIGHT = 1_000
 class BadWeight(Refusal):
     """A weight to try is not one."""
 
-    message = N_("A weight is a whole number from 1 to %(most)s; %(key)s is none.")
+    message = N_("A weight is a whole number from 1 to %(most)s; that of “%(share)s” is none.")
+
+
+class NoSuchShare(Refusal):
+    """No share of the programme has the key."""
+
+    message = N_("This programme has no share “%(key)s”.")
 
 
 @dataclass
@@ -98,13 +104,11 @@ def matching(
 ) -> Matching:
     """Work out who owes what for the live cases of *programme* that *actor* sees.
 
-    *cases* (a statement of ids) narrows them; *instead* tries other weights, by share. Raises
-    ``BadWeight``.
+    *cases* (a statement of ids) narrows them; *instead* tries other weights, by share; those of
+    shares that it has not change nothing. Raises ``BadWeight``.
     """
     require(actor, "matching:read")
-    for key, weight in instead.items():
-        if not 1 <= weight <= MOST_WEIGHT:
-            raise BadWeight(most=MOST_WEIGHT, key=key)
+    _check_weights(programme, instead)
     found: Found = {}
     titles: dict[int, str] = {}
     for revision in programme.revisions:
@@ -115,6 +119,24 @@ def matching(
             if at in found:
                 found[at].paid += fen
     return Matching(titles, [row for row in found.values() if row.cases])
+
+
+def check_shares(programme: Programme, keys: Iterable[str]) -> None:
+    """Raise ``NoSuchShare`` for the first of *keys* that no share of *programme* has."""
+    titles = _titles(programme)
+    for key in keys:
+        if key not in titles:
+            raise NoSuchShare(key=key)
+
+
+def _check_weights(programme: Programme, instead: Mapping[str, int]) -> None:
+    for key, weight in instead.items():
+        if not 1 <= weight <= MOST_WEIGHT:
+            raise BadWeight(most=MOST_WEIGHT, share=_titles(programme).get(key) or key)
+
+
+def _titles(programme: Programme) -> dict[str, str]:
+    return {row.key: row.title for revision in programme.revisions for row in revision.shares}
 
 
 def is_live() -> ColumnElement[bool]:

@@ -44,6 +44,15 @@ class IsAdjusted(Refusal):
     message = N_("The award of this case was adjusted. Recover by another adjustment.")
 
 
+class HasReceipts(IsAdjusted):
+    """A part of what the case owed back came in: its payment is not the bank's to return whole."""
+
+    message = N_(
+        "A part of this case's recovery came in already, so the bank cannot return the payment as "
+        "a whole. Record what else comes in with the recovery."
+    )
+
+
 class BadReversal(Refusal):
     """The kind, the day or the reason will not do."""
 
@@ -57,7 +66,7 @@ def reverse_payment(
 
     What the bank returned is paid again by the next batch, without another approval (Q58); what
     was recovered is not, and its payers can spend it again. Raises ``NotPaidYet``,
-    ``AlreadyBack``, ``IsAdjusted`` or ``BadReversal``.
+    ``AlreadyBack``, ``IsAdjusted``, ``HasReceipts`` or ``BadReversal``.
     """
     require(actor, "payment:make")
     take_turn(session, payment.batch.programme_id)
@@ -68,9 +77,11 @@ def reverse_payment(
     fits = SHORTEST_REASON <= len(reason) <= LONGEST_REASON
     if kind not in REVERSALS or not paid_on <= on <= clock.today() or not fits:
         raise BadReversal()
-    adjusted = payment.application.adjusted_fen is not None
-    if adjusted and (kind != BOUNCED or _came_in(session, payment)):
-        raise IsAdjusted()
+    if payment.application.adjusted_fen is not None:
+        if kind != BOUNCED:
+            raise IsAdjusted()
+        if _came_in(session, payment):
+            raise HasReceipts()
     found = _write(session, actor, clock, payment, kind, on, reason)
     ledger.reverse(session, actor, clock.now(), payment, _PURSES.get(kind, ledger.RECOVERED))
     if kind == BOUNCED:

@@ -9,7 +9,11 @@ from dataclasses import dataclass
 @dataclass(frozen=True, slots=True)
 class Document:
     """``portal/batch_document.html``: *payers* are names with fen, *words* the sum in capital
-    numerals where the paper has it; an empty *number* means that it was not given yet."""
+    numerals where the paper has it; an empty *number* means that it was not given yet.
+
+    *people* and *total_fen* are what it states, *payees* are those of the batch; it is void once
+    the batch was cancelled.
+    """
 
     title: str
     number: str
@@ -18,9 +22,11 @@ class Document:
     sender: str
     lead: Sequence[str]
     payers: Sequence[tuple[str, int]]
+    payees: int
     people: int
     total_fen: int
     words: str
     differences: str
     signs: Sequence[str]
     back_url: str
+    is_void: bool

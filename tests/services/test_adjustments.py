@@ -34,6 +34,7 @@ from portal.funding.adjusting import (
 from portal.funding.adjustment_record import NothingToAdjust, Outdated
 from portal.funding.affected import OWN, Affected, affected
 from portal.funding.budget import set_budget
+from portal.funding.by_district import came_back_fen
 from portal.funding.cancelling import cancel_batch
 from portal.funding.case_money import money_of
 from portal.funding.dues import pending_fen
@@ -470,6 +471,9 @@ def test_each_payer_of_a_failed_project_gets_its_part_back(
     decide_adjustments(session, approver, clock, [made.id], approve=True)
     receive(session, finance, clock, made, 100_00, clock.today(), "退回一部分")
     assert session.scalars(select(Budget.spent_fen)).one() == 5_966_67
+    assert (
+        came_back_fen(session, finance, programme.id) == came_back_fen(session, finance) == 100_00
+    )
     receive(session, finance, clock, made, 17_900_00, clock.today(), "退清")
     assert session.scalars(select(Budget.spent_fen)).one() == 0
     assert list(violations(session)) == []

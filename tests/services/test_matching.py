@@ -17,7 +17,7 @@ from portal.access.accounts import create_account, system_actor
 from portal.access.actor import Actor
 from portal.funding.adjusting import decide_adjustments
 from portal.funding.budget import set_budget
-from portal.funding.matching import BadWeight, Owed, matching
+from portal.funding.matching import BadWeight, NoSuchShare, Owed, check_shares, matching
 from portal.funding.payout import make_batch, mark_paid, mark_transferred
 from portal.funding.proposing import propose_amount
 from portal.funding.recovering import receive
@@ -67,6 +67,11 @@ def test_other_weights_are_tried(
 def test_a_weight_that_is_none_is_refused(session: Session, walk: Walk, weight: int) -> None:
     with pytest.raises(BadWeight):
         matching(session, _finance(session), walk.scene.revision.programme, None, {"city": weight})
+
+
+def test_a_share_that_is_none_is_refused(session: Session, walk: Walk) -> None:
+    with pytest.raises(NoSuchShare):
+        check_shares(walk.scene.revision.programme, ["city", "nope"])
 
 
 def test_everyone_sees_their_own_part_alone(session: Session, walk: Walk) -> None:

@@ -172,7 +172,7 @@ def test_accounts_are_in_full_for_who_pays_and_masked_for_who_looks_on(
         assert not any(CARD in str(cell) for row in rows for cell in row)
     with till.app.app_context():
         export = select(AuditEntry.details).where(AuditEntry.action == "payment:export")
-        assert db.session.scalars(export).one() == {"people": 3}
+        assert db.session.scalars(export).one() == {"people": 3, "clear": bool(shown)}
 
 
 def _hand_in(till: Till) -> None:
@@ -193,6 +193,25 @@ def _paid_out(till: Till) -> Browser:
         browser.post(address, on=TODAY.isoformat(), seen_version=seen)
     assert till.stored()[0] == "paid"
     return browser
+
+
+def test_a_cancelled_batch_is_in_no_sum_and_its_papers_are_void(till: Till) -> None:
+    browser = till.browser("finance")
+    totals = browser.get("/payment/totals").json
+    assert totals is not None and totals["sums"] == {"total_fen": 3000_00}
+    assert ">3,000</b>" in browser.get("/payment/").text
+    address, notice = (f"/payment/{page}/{till.batch}" for page in ("cancel", "document"))
+    sent = {"reason": "名单有误", "seen_version": "99"}
+    browser.post(address, **sent)
+    assert till.stored()[0] == "made"
+    assert "本单作废" not in browser.get(f"{notice}/transfer-notice").text
+    seen = _seen_version(browser.get(address).text)
+    browser.post(address, **sent | {"seen_version": seen})
+    assert till.stored()[0] == "cancelled"
+    totals = browser.get("/payment/totals").json
+    assert totals is not None and (totals["count"], totals["sums"]) == (1, {"total_fen": 0})
+    assert ">3,000</b>" not in browser.get("/payment/").text
+    assert "本单作废" in browser.get(f"{notice}/transfer-notice").text
 
 
 def test_what_the_bank_returns_is_recorded_once_and_told(till: Till) -> None:
@@ -231,5 +250,7 @@ def test_the_calculator_tells_who_owes_what_and_writes_nothing(till: Till) -> No
     assert "3,000" not in stranger.get("/application/calculator").text
     ids = browser.get("/application/calculator?ids=1,2").text
     assert "2,000" in ids
+    offered = browser.get("/statement/?district=99999", follow_redirects=True).text
+    assert "不在可选范围内" in offered
     for wrong in ("w-city=0", "w-city=99999999999", "ids=%00", "tier=%27", "programme=x"):
         assert browser.get(f"/application/calculator?{wrong}").status_code in (200, 400)

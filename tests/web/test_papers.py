@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from io import BytesIO
 
 from openpyxl import load_workbook
@@ -39,7 +40,9 @@ def test_a_batch_is_cancelled_with_a_reason_by_finance_alone(till: Till) -> None
     page = browser.get(f"/payment/details/?id={till.batch}").text
     assert "名单有误" in page
     assert "已取消" in page
-    assert "状态已变" in browser.get(browser.post(address, **sent, reason="再来").location).text
+    assert (
+        "该批次已被处理" in browser.get(browser.post(address, **sent, reason="再来").location).text
+    )
 
 
 def test_papers_are_printed_and_given_by_whom_they_concern(till: Till) -> None:
@@ -66,6 +69,17 @@ def test_papers_are_printed_and_given_by_whom_they_concern(till: Till) -> None:
     assert "发放确认单" in page
     assert district.get(f"/payment/document/{till.batch}/nothing").status_code == 404
     assert till.browser("stranger").get(notice).status_code == 404
+
+
+def test_what_a_paper_states_otherwise_stands_beside_the_batch(till: Till) -> None:
+    finance, step = till.browser("finance"), f"/payment/move?rowid={till.batch}"
+    finance.post(step, on=TODAY.isoformat(), seen_version=_seen_version(finance.get(step).text))
+    said = {"on": TODAY.isoformat(), "people": "2", "total": "2000", "differences": "一人销户"}
+    confirm = f"/payment/paper/{till.batch}/confirmation"
+    assert till.browser("district").post(confirm, **said).status_code == 302
+    page = finance.get(f"/payment/document/{till.batch}/confirmation").text
+    assert re.search(r"合计</b> · 3人.*?3,000.*?本单所列</b> · 2人.*?2,000", page, re.DOTALL)
+    assert "单据中注明的差异：一人销户" in finance.get(step).text
 
 
 def _to_confirm(till: Till) -> dict[str, int]:
