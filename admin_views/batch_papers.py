@@ -52,6 +52,12 @@ class BatchMoved(Refusal):
     message = N_("This batch was moved on meanwhile. Please look again.")
 
 
+def refuse_moved(batch: PaymentBatch, form: Any) -> None:
+    """Raise ``BatchMoved`` where *form* was opened with another version of *batch*."""
+    if form.seen_version.seen != batch.version:
+        raise BatchMoved()
+
+
 class BatchPapers(Stepping):
     """What ``BatchView`` does with one batch."""
 
@@ -71,7 +77,8 @@ class BatchPapers(Stepping):
         if not may_give(current_actor(), batch, kind):
             flash(_(NotTheTime.message, number=batch.number), "error")
             return redirect(back)
-        form = _paper_form(batch, kind)
+        payees = payees_of(db.session(), batch)
+        form = _paper_form(batch, kind, payees)
 
         def do() -> Response:
             said = (form.on.data, form.people.data, form.total.data, form.differences.data or "")
@@ -79,8 +86,7 @@ class BatchPapers(Stepping):
             flash(_("%(paper)s: recorded.", paper=_(PAPERS[kind])), "success")
             return redirect(back)
 
-        lead = _("The batch has %(people)s people. What differs must be named.",
-                 people=payees_of(db.session(), batch))  # fmt: skip
+        lead = _("The batch has %(people)s people. What differs must be named.", people=payees)
         title = f"{batch.number} · {_(PAPERS[kind])}"
         return self.step(form, do, title, lead, back)
 
@@ -92,8 +98,7 @@ class BatchPapers(Stepping):
         form = _cancel_form()(data={"seen_version": str(batch.version)})
 
         def do() -> Response:
-            if form.seen_version.seen != batch.version:
-                raise BatchMoved()
+            refuse_moved(batch, form)
             cancel_batch(db.session(), current_actor(), clock(), batch, form.reason.data)
             flash(_("Batch %(number)s was cancelled.", number=batch.number), "success")
             return redirect(back)
@@ -125,7 +130,7 @@ class BatchPapers(Stepping):
         return found
 
 
-def _paper_form(batch: PaymentBatch, kind: str) -> Any:
+def _paper_form(batch: PaymentBatch, kind: str, payees: int) -> Any:
     total = stated_fen(db.session(), batch, kind)
     fields = {
         "on": DateField(_("Day"), [InputRequired()]),
@@ -133,7 +138,7 @@ def _paper_form(batch: PaymentBatch, kind: str) -> Any:
         "total": YuanField(_("Total (yuan)"), [InputRequired()]),
         "differences": StringField(_("Differences"), [Optional(), Length(max=LONGEST_DIFFERENCES)]),
     }
-    said = {"on": clock().today(), "people": payees_of(db.session(), batch), "total": total}
+    said = {"on": clock().today(), "people": payees, "total": total}
     return type("PaperForm", (FlaskForm,), fields)(data=said)
 
 

@@ -18,7 +18,7 @@ from admin_views import batch_words as words
 from admin_views.application_cells import book
 from admin_views.base import PortalModelView, SeenVersion
 from admin_views.batch_papers import PERMISSIONS as PAPER_PAGES
-from admin_views.batch_papers import BatchMoved, BatchPapers
+from admin_views.batch_papers import BatchPapers, refuse_moved
 from admin_views.choices import districts, offered, programmes, worded
 from admin_views.filters import ListFilter, equals, equals_number
 from admin_views.listing import ListTab
@@ -211,8 +211,7 @@ class BatchView(BatchPapers, PortalModelView):
             return redirect(back)
 
         def do() -> Response:
-            if form.seen_version.seen != batch.version:
-                raise BatchMoved()
+            refuse_moved(batch, form)
             step(db.session(), current_actor(), clock(), batch, form.on.data)
             flash(_("Batch %(number)s was updated.", number=batch.number), "success")
             return redirect(back)

@@ -40,9 +40,8 @@ def test_a_batch_is_cancelled_with_a_reason_by_finance_alone(till: Till) -> None
     page = browser.get(f"/payment/details/?id={till.batch}").text
     assert "名单有误" in page
     assert "已取消" in page
-    assert (
-        "该批次已被处理" in browser.get(browser.post(address, **sent, reason="再来").location).text
-    )
+    again = browser.post(address, **sent, reason="再来")
+    assert "该批次已被处理" in browser.get(again.location).text
 
 
 def test_papers_are_printed_and_given_by_whom_they_concern(till: Till) -> None:
@@ -154,6 +153,8 @@ def test_statements_and_requests_are_shown_as_far_as_one_sees(till: Till) -> Non
     assert "3,000" in till.browser("district").get("/statement/?month=").text
     assert "3,000" not in till.browser("stranger").get("/statement/?month=").text
     assert till.browser("centre").get("/statement/").status_code == 403
+    offered = browser.get("/statement/?district=99999", follow_redirects=True).text
+    assert "不在可选范围内" in offered
     for wrong in ("20", "9999-12", "0001-01", "2026-13", "x'"):
         assert browser.get(f"/statement/?month={wrong}").status_code == 302, wrong
     assert browser.get("/statement/?month=&number=S26-0").status_code == 302
